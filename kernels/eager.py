@@ -1,0 +1,48 @@
+"""The loop over time of a neuron's own lines: the definition every other backend is held to."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+__all__ = ["multi_step"]
+
+
+def multi_step(step: Callable[..., Any], input_seqs: Sequence[Tensor]) -> Any:
+    r"""Call ``step`` on every step of the sequences and stack what it returns.
+
+    The sequences are unbound once: indexing them as ``x_seq[t]`` would make every step's
+    backward add a gradient of the whole sequence, quadratic in T.
+
+    Arguments:
+        step: Takes one step of each sequence, [N, \*]; returns a tensor or a tuple of tensors.
+        input_seqs: Sequences [T, N, \*] of the same T.
+
+    Returns:
+        The stacked outputs, [T, N, \*] each.
+
+    Raises:
+        ValueError: There is no sequence, no time dimension, no step, or T differs.
+    """
+    check_sequences(input_seqs)
+    steps = zip(*(seq.unbind(0) for seq in input_seqs), strict=True)
+    outputs = [step(*inputs) for inputs in steps]
+    if isinstance(outputs[0], tuple):
+        return tuple(torch.stack(parts) for parts in zip(*outputs, strict=True))
+    return torch.stack(outputs)
+
+
+def check_sequences(input_seqs: Sequence[Tensor]) -> None:
+    """Raise a ValueError unless all inputs are sequences of the same number of steps, not 0."""
+    shapes = [list(seq.shape) for seq in input_seqs]
+    if not shapes or any(len(shape) < 1 for shape in shapes):
+        raise ValueError(
+            f"a multi-step input is a sequence [T, N, *], got shapes {shapes}: add the time "
+            "dimension, or use step_mode='s' for one step"
+        )
+    lengths = {shape[0] for shape in shapes}
+    if len(lengths) > 1:
+        raise ValueError(f"all sequences must have the same number of steps T, got shapes {shapes}")
+    if lengths == {0}:
+        raise ValueError(f"a sequence needs at least one step, got T=0 in shapes {shapes}")

@@ -1,0 +1,116 @@
+"""Finds the calls under which an implicit state goes wrong silently, and says what to do instead."""
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .location import Location
+
+__all__ = ["check_stateful_call", "explicit_states", "watch_carried_state"]
+
+# Identities of the modules whose states are passed explicitly.
+_EXPLICIT: ContextVar[frozenset[int]] = ContextVar("explicit_states", default=frozenset())
+
+# How far above a state the first saved tensor of its graph is looked for: a few nodes in practice.
+_SEARCH_LIMIT = 64
+
+
+@contextlib.contextmanager
+def explicit_states(module: nn.Module) -> Iterator[None]:
+    """Within it, the states inside ``module`` are arguments and results: the checks are off."""
+    inner = frozenset(id(m) for m in module.modules())
+    token = _EXPLICIT.set(_EXPLICIT.get() | inner)
+    try:
+        yield
+    finally:
+        _EXPLICIT.reset(token)
+
+
+def check_stateful_call(module: nn.Module, *, replayable: bool = False) -> None:
+    """Raise where a call would leave a wrong state behind.
+
+    Arguments:
+        module: The module about to run, and to change its state.
+        replayable: Running twice from the state after the first run gives the same result.
+
+    Raises:
+        RuntimeError: The call is a checkpoint's recomputation, stands inside a torch.func
+            transform, or is one step of an ``nn.DataParallel`` replica.
+    """
+    if torch.compiler.is_compiling() or id(module) in _EXPLICIT.get():
+        return
+    if not replayable and torch._C._current_graph_task_id() != -1:
+        raise RuntimeError(
+            f"{Location(module)} runs inside a backward pass: torch.utils.checkpoint recomputes "
+            "it from its final state, which gives wrong gradients. Use "
+            "spikeframe.memory.checkpoint(module, x), which restores the entering state"
+        )
+    if torch._C._functorch.peek_interpreter_stack() is not None:
+        raise RuntimeError(
+            f"{Location(module)} keeps its state inside, which a torch.func transform would leave "
+            "behind as a wrapped tensor. Use base.to_functional_forward(net), which takes and "
+            "returns the states"
+        )
+    if module.__dict__.get("_is_replica", False) and getattr(module, "step_mode", "m") == "s":
+        raise RuntimeError(
+            f"{Location(module)} is a replica made by nn.DataParallel, which discards the state "
+            "after every call. Call functional.set_step_mode(net, 'm') and pass whole sequences, "
+            "or use DistributedDataParallel"
+        )
+
+
+def watch_carried_state(module: nn.Module, state: Tensor) -> None:
+    """Warn, just before torch's own error, when a backward runs into a graph already finished.
+
+    Arguments:
+        module: The owner of the state.
+        state: A state left by an earlier call, about to be used again.
+    """
+    grad_fn = state.grad_fn
+    if grad_fn is None or not torch.is_grad_enabled() or torch.compiler.is_compiling():
+        return
+    location = Location(module)
+
+    def warn(_: Tensor) -> None:
+        if _is_freed(grad_fn):
+            warnings.warn(
+                f"{location}: its state was left by a sequence whose backward has already run, so "
+                "torch is about to fail with 'backward through the graph a second time'. Call "
+                "functional.reset_net(net) after every batch, or functional.detach_net(net) to "
+                "keep the state without its history",
+                stacklevel=2,
+            )
+
+    state.register_hook(warn)
+
+
+def _is_freed(grad_fn: Any) -> bool:
+    """Whether the nearest tensors saved above this graph node are gone."""
+    queue, seen = [grad_fn], set()
+    while queue and len(seen) < _SEARCH_LIMIT:
+        node = queue.pop(0)
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        saved = _saved_tensors_state(node)
+        if saved is not None:
+            return saved == "freed"
+        queue += [parent for parent, _ in node.next_functions]
+    return False
+
+
+def _saved_tensors_state(node: Any) -> str | None:
+    names = [name for name in dir(node) if name.startswith("_saved_") or name == "saved_tensors"]
+    for name in names:
+        try:
+            value = getattr(node, name)
+        except RuntimeError:
+            return "freed"
+        if isinstance(value, Tensor) or (name == "saved_tensors" and value):
+            return "kept"
+    return None

@@ -1,0 +1,40 @@
+"""Names a module by its place in the net that is being run, for error messages."""
+
+import sys
+import weakref
+
+from torch import nn
+
+__all__ = ["Location"]
+
+
+class Location:
+    """Where a module stands, found lazily: a name is only worth its search when an error needs it.
+
+    Modules do not know their names. The outermost module on the call stack does, so it is
+    remembered (weakly) when the location is taken.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self._module = weakref.ref(module)
+        self._root = weakref.ref(_outermost_module(module))
+
+    def __str__(self) -> str:
+        """For example ``LIFNode 'features.1'``, or ``LIFNode`` where no net contains it."""
+        module, root = self._module(), self._root()
+        if module is None:
+            return "a module"
+        kind = type(module).__name__
+        names = root.named_modules() if root is not None else ()
+        name = next((name for name, inner in names if inner is module and name), None)
+        return kind if name is None else f"{kind} {name!r}"
+
+
+def _outermost_module(module: nn.Module) -> nn.Module:
+    outermost, frame = module, sys._getframe(1)
+    while frame is not None:
+        candidate = frame.f_locals.get("self")
+        if isinstance(candidate, nn.Module):
+            outermost = candidate
+        frame = frame.f_back  # type: ignore[assignment]
+    return outermost
