@@ -1,15 +1,16 @@
 """The engine: runs a neuron's step over a whole sequence, on the backend that fits."""
 
 from .backend import BACKENDS, NAMES, Backend, check_name, choose, explain, why_not
-from .eager import multi_step
+from .eager import check_sequences, loop_over_time
 
 __all__ = [
     "BACKENDS",
     "NAMES",
     "Backend",
     "check_name",
+    "check_sequences",
     "choose",
     "explain",
-    "multi_step",
+    "loop_over_time",
     "why_not",
 ]

@@ -2,11 +2,12 @@
 
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from . import eager
 
@@ -24,18 +25,19 @@ class Backend:
 
     Arguments:
         name: Its name in ``backend=``.
-        run: Runs the step function over the sequences, as :func:`eager.multi_step` does.
+        run: Runs a node over its input sequences [T, N, \\*], as :func:`eager.run` does, and
+            returns the spikes.
         why_not: The reason it cannot serve a node on a device, or None.
     """
 
     name: str
-    run: Callable[..., Any]
+    run: Callable[[Any, Sequence[Tensor]], Tensor]
     why_not: Callable[[Any, torch.device], str | None]
 
 
 # In the order in which 'auto' prefers them.
 BACKENDS: dict[str, Backend] = {
-    "eager": Backend("eager", eager.multi_step, lambda node, device: None),
+    "eager": Backend("eager", eager.run, lambda node, device: None),
 }
 
 

@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["multi_step"]
+__all__ = ["loop_over_time", "run"]
 
 
-def multi_step(step: Callable[..., Any], input_seqs: Sequence[Tensor]) -> Any:
+def loop_over_time(step: Callable[..., Any], input_seqs: Sequence[Tensor]) -> Any:
     r"""Call ``step`` on every step of the sequences and stack what it returns.
 
     The sequences are unbound once: indexing them as ``x_seq[t]`` would make every step's
@@ -31,6 +31,12 @@ def multi_step(step: Callable[..., Any], input_seqs: Sequence[Tensor]) -> Any:
     if isinstance(outputs[0], tuple):
         return tuple(torch.stack(parts) for parts in zip(*outputs, strict=True))
     return torch.stack(outputs)
+
+
+def run(node: Any, input_seqs: Sequence[Tensor]) -> Tensor:
+    """Run a node over its inputs; ``node.eager_step`` is one step on its own memories."""
+    spikes: Tensor = loop_over_time(node.eager_step, input_seqs)
+    return spikes
 
 
 def check_sequences(input_seqs: Sequence[Tensor]) -> None:

@@ -136,7 +136,7 @@ class MemoryModule(nn.Module, StepModule):
 
     def multi_step_forward(self, *input_seqs: Any, **kwargs: Any) -> Any:
         """A sequence: :meth:`single_step_forward` at every step, outputs stacked over time."""
-        return kernels.multi_step(lambda *x: self.single_step_forward(*x, **kwargs), input_seqs)
+        return kernels.loop_over_time(lambda *x: self.single_step_forward(*x, **kwargs), input_seqs)
 
     def fit_memories(self, x: Tensor, names: Sequence[str] | None = None) -> None:
         """Give memories at a number the shape of ``x``; check that the others have it.

@@ -1,0 +1,22 @@
+"""Functions on nets and sequences: reset, step mode, backend, ways to run over time."""
+
+from .forward import (
+    chunk_multi_step_forward,
+    multi_step_forward,
+    seq_to_ann_forward,
+    t_last_multi_step_forward,
+    t_last_seq_to_ann_forward,
+)
+from .net import detach_net, reset_net, set_backend, set_step_mode
+
+__all__ = [
+    "chunk_multi_step_forward",
+    "detach_net",
+    "multi_step_forward",
+    "reset_net",
+    "seq_to_ann_forward",
+    "set_backend",
+    "set_step_mode",
+    "t_last_multi_step_forward",
+    "t_last_seq_to_ann_forward",
+]

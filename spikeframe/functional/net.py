@@ -1,0 +1,140 @@
+"""Acts on every stateful module of a net: reset, detach, step mode, backend."""
+
+import warnings
+from typing import Any
+
+from torch import nn
+
+from .. import base, kernels
+from ..base.step import inner_step_modules
+
+__all__ = ["detach_net", "reset_net", "set_backend", "set_step_mode"]
+
+
+def reset_net(net: nn.Module) -> None:
+    """Reset every module in ``net`` that has a ``reset()``: call it before each new sequence.
+
+    Without it the next batch starts from the last one's state, and its backward runs into the
+    last one's graph. The tree is walked at every call, so modules added later are reset too.
+
+    Arguments:
+        net: The net, or a single node.
+    Raises:
+        TypeError: ``net`` is not an nn.Module.
+    Warns:
+        UserWarning: A module that is not a MemoryModule is reset as well (as SpikingJelly does).
+
+    Example:
+        >>> import torch
+        >>> from spikeframe import neuron
+        >>> net = nn.Sequential(nn.Linear(2, 3), neuron.IFNode())
+        >>> _ = net(torch.rand(4, 2))
+        >>> net[1].v.shape
+        torch.Size([4, 3])
+        >>> reset_net(net)
+        >>> net[1].v
+        0.0
+    """
+    for module in _modules(net):
+        if isinstance(module, base.MemoryModule):
+            module.reset()
+        elif callable(getattr(module, "reset", None)):
+            warnings.warn(
+                f"reset_net also calls reset() of {type(module).__name__}, which is not a "
+                "MemoryModule",
+                stacklevel=2,
+            )
+            module.reset()
+
+
+def detach_net(net: nn.Module) -> None:
+    """Keep the states of ``net`` and drop their history: truncated backpropagation through time.
+
+    Arguments:
+        net: The net, or a single node.
+    Raises:
+        TypeError: ``net`` is not an nn.Module.
+    """
+    for module in _modules(net):
+        if isinstance(module, base.MemoryModule):
+            module.detach()
+
+
+def set_step_mode(net: nn.Module, step_mode: str) -> None:
+    """Set ``step_mode`` of every module in ``net``, all or none.
+
+    Containers that choose their submodules' mode themselves are set, their contents are not.
+
+    Arguments:
+        net: The net, or a single node.
+        step_mode: 's' for one step [N, \\*] per call, 'm' for sequences [T, N, \\*].
+    Raises:
+        TypeError: ``net`` is not an nn.Module.
+        ValueError: The mode is unknown, or a module does not support it (nothing is changed).
+
+    Example:
+        >>> from spikeframe import layer, neuron
+        >>> net = nn.Sequential(layer.Linear(2, 3), neuron.IFNode())
+        >>> set_step_mode(net, "m")
+        >>> net[0].step_mode, net[1].step_mode
+        ('m', 'm')
+    """
+    _modules(net)
+    base.check_step_mode(step_mode)
+    modules = inner_step_modules(net)
+    for module in modules:
+        if isinstance(module, base.StepModule):
+            module.check_step_mode_supported(step_mode)
+    for module in modules:
+        module.step_mode = step_mode
+
+
+def set_backend(net: nn.Module, backend: str, instance: Any = None) -> None:
+    """Set ``backend`` of every node in ``net`` that it can serve; warn once about the others.
+
+    Arguments:
+        net: The net, or a single node.
+        backend: A name of ``kernels.NAMES``.
+        instance: Only nodes of this class, or tuple of classes.
+    Raises:
+        TypeError: ``net`` is not an nn.Module.
+        ValueError: The name is unknown.
+    Warns:
+        UserWarning: Some nodes keep their backend, with the reason.
+
+    Example:
+        >>> from spikeframe import neuron
+        >>> node = neuron.IFNode()
+        >>> set_backend(node, "eager")
+        >>> node.backend
+        'eager'
+    """
+    kernels.check_name(backend)
+    kept: dict[str, list[str]] = {}
+    _modules(net)
+    for name, module in net.named_modules():
+        if not hasattr(module, "supported_backends"):
+            continue
+        if instance is not None and not isinstance(module, instance):
+            continue
+        reason = kernels.why_not(module, backend, _device(module))
+        if reason is None:
+            module.backend = backend
+        else:
+            kept.setdefault(reason, []).append(name or type(module).__name__)
+    if kept:
+        reasons = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in kept.items())
+        warnings.warn(
+            f"set_backend({backend!r}) leaves these nodes as they are ({reasons})", stacklevel=2
+        )
+
+
+def _modules(net: nn.Module) -> list[nn.Module]:
+    if not isinstance(net, nn.Module):
+        raise TypeError(f"net must be an nn.Module, got {type(net).__name__}")
+    return list(net.modules())
+
+
+def _device(module: nn.Module) -> Any:
+    tensors = [*module.parameters(), *module.buffers()]
+    return tensors[0].device if tensors else "cpu"
