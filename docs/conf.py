@@ -5,7 +5,7 @@ from importlib.metadata import version as installed_version
 
 project = "spikeframe"
 author = "The spikeframe authors"
-copyright = "The spikeframe authors"  # noqa: A001
+copyright = "The spikeframe authors"
 version = release = installed_version("spikeframe")
 
 extensions = [
@@ -58,9 +58,9 @@ def escape_shapes(app, what, name, obj, options, lines):
 
 
 def keep_colons(app, what, name, obj, options, lines):
-    """Napoleon reads "words: text" atop a property as its type; types are in our signatures."""
+    """Napoleon reads "words: text" atop a property as its type; an empty comment shields it."""
     if what == "property":
-        lines.insert(0, "")
+        lines[:0] = ["..", ""]
 
 
 def setup(app):
