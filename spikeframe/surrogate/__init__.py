@@ -1,0 +1,103 @@
+"""Surrogate gradients: a spike forward, another derivative backward."""
+
+__all__ = [
+    "ATan",
+    "CustomSurrogate",
+    "DeterministicPass",
+    "Erf",
+    "FakeNumericalGradient",
+    "FastSigmoid",
+    "HeavisideGradient",
+    "LeakyKReLU",
+    "LeakySpikeOperator",
+    "LogTailedReLU",
+    "MultiArgsSurrogateFunctionBase",
+    "MultiLevelSpikeCount",
+    "NonzeroSignLogAbs",
+    "PiecewiseExp",
+    "PiecewiseLeakyReLU",
+    "PiecewiseQuadratic",
+    "PoissonPass",
+    "QPseudoSpike",
+    "Rect",
+    "S2NN",
+    "Sigmoid",
+    "SoftSign",
+    "SparseFastSigmoid",
+    "SpikeRateEscape",
+    "SquarewaveFourierSeries",
+    "StochasticSpikeOperator",
+    "StraightThroughEstimator",
+    "SuperSpike",
+    "Surrogate",
+    "SurrogateFunctionBase",
+    "Triangular",
+    "atan",
+    "deterministic_pass",
+    "erf",
+    "fake_numerical_gradient",
+    "heaviside",
+    "leaky_k_relu",
+    "log_tailed_relu",
+    "nonzero_sign_log_abs",
+    "piecewise_exp",
+    "piecewise_leaky_relu",
+    "piecewise_quadratic",
+    "poisson_pass",
+    "q_pseudo_spike",
+    "rect",
+    "s2nn",
+    "sigmoid",
+    "soft_sign",
+    "squarewave_fourier_series",
+    "super_spike",
+]
+
+from .base import Surrogate, heaviside
+from .custom import CustomSurrogate
+from .exponential import PiecewiseExp, SpikeRateEscape
+from .functional import (
+    atan,
+    deterministic_pass,
+    erf,
+    fake_numerical_gradient,
+    leaky_k_relu,
+    log_tailed_relu,
+    nonzero_sign_log_abs,
+    piecewise_exp,
+    piecewise_leaky_relu,
+    piecewise_quadratic,
+    poisson_pass,
+    q_pseudo_spike,
+    rect,
+    s2nn,
+    sigmoid,
+    soft_sign,
+    squarewave_fourier_series,
+    super_spike,
+)
+from .hyperbolic import (
+    FakeNumericalGradient,
+    FastSigmoid,
+    NonzeroSignLogAbs,
+    QPseudoSpike,
+    SoftSign,
+    SuperSpike,
+)
+from .legacy import MultiArgsSurrogateFunctionBase, SurrogateFunctionBase
+from .passthrough import (
+    DeterministicPass,
+    MultiLevelSpikeCount,
+    PoissonPass,
+    StraightThroughEstimator,
+)
+from .ramp import (
+    S2NN,
+    HeavisideGradient,
+    LeakyKReLU,
+    LeakySpikeOperator,
+    LogTailedReLU,
+    StochasticSpikeOperator,
+)
+from .smooth import ATan, Erf, Sigmoid, SquarewaveFourierSeries
+from .window import PiecewiseLeakyReLU, PiecewiseQuadratic, Rect, SparseFastSigmoid, Triangular
