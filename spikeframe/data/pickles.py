@@ -73,8 +73,9 @@ class _ArrayUnpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _ANSWERS:
+            asked = f"{module}.{name}"
             raise DataError(
-                f"{self._file} is refused: it is a pickle that asks for {module}.{name}, and only "
+                f"{self._file} is refused: it is a pickle that asks for {asked!r}, and only "
                 "numpy arrays, lists and strings are read; take the file from its publisher"
             )
         return _ANSWERS[module, name]

@@ -152,10 +152,21 @@ def test_load_reports_damaged_pickle(tmp_path, cifar_arrays, pickle_batch, batch
         load_cifar10(tmp_path)
 
 
+def test_load_reports_impossible_shape(tmp_path, cifar_arrays, pickle_batch):
+    contents = {name: pickle_batch(*batch) for name, batch in cifar_arrays.items()}
+    claim = b"\x8a\x09" + (2**70).to_bytes(9, "little")
+    good = b"K\x02M\x00\x0c\x86"
+    assert good in contents["test_batch"]
+    contents["test_batch"] = contents["test_batch"].replace(good, claim + b"M\x00\x0c\x86")
+    write_files(tmp_path, contents)
+    with pytest.raises(DataError, match=r"test_batch is damaged: at entry 'data', .* \[n, 3072\]"):
+        load_cifar10(tmp_path)
+
+
 def test_load_refuses_pickle_that_calls(tmp_path, cifar_arrays, pickle_batch):
     contents = {name: pickle_batch(*batch) for name, batch in cifar_arrays.items()}
     write_files(tmp_path, {**contents, "test_batch": b"cos\nsystem\n(S'true'\ntR."})
-    with pytest.raises(DataError, match=r"/test_batch is refused: .*asks for os\.system"):
+    with pytest.raises(DataError, match=r"/test_batch is refused: .*asks for 'os\.system'"):
         load_cifar10(tmp_path)
 
 

@@ -48,10 +48,13 @@ def test_load_tells_the_two_sets_apart(tmp_path, write_mnist):
     check_equal(load_fashion_mnist(tmp_path).train, garments[TRAIN_IMAGES], garments[TRAIN_LABELS])
 
 
-def test_load_prefers_the_folder_with_its_name(tmp_path, write_mnist):
+@pytest.mark.parametrize(
+    ("load", "folder"), [(load_mnist, "mnist"), (load_fashion_mnist, "fashion-mnist")]
+)
+def test_load_prefers_the_folder_with_its_name(tmp_path, write_mnist, load, folder):
     write_mnist(tmp_path, seed=1)
-    garments = write_mnist(tmp_path / "fashion-mnist", seed=2)
-    check_equal(load_fashion_mnist(tmp_path).train, garments[TRAIN_IMAGES], garments[TRAIN_LABELS])
+    named = write_mnist(tmp_path / folder, seed=2)
+    check_equal(load(tmp_path).train, named[TRAIN_IMAGES], named[TRAIN_LABELS])
 
 
 def test_load_names_classes(tmp_path, write_mnist):
