@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 
 from house.imports import Module, cycles, read
+from torch import nn
 
 __all__ = ["MAY_IMPORT", "library_faults", "public_faults"]
 
@@ -34,6 +35,8 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 # Everything else is imported on use: `import spikeframe` loads nothing heavier.
 AT_IMPORT = sys.stdlib_module_names | {"numpy", "spikeframe", "torch"}
+# Private names that are torch's, not ours: a module may override them and a test may call them.
+TORCH = set(dir(nn.Module()))
 
 
 def library_faults(sources: dict[str, str]) -> list[str]:
@@ -45,7 +48,7 @@ def library_faults(sources: dict[str, str]) -> list[str]:
 
 def public_faults(outside: dict[str, str], library: dict[str, str]) -> list[str]:
     """Private names of the library used from outside (tests, benchmarks, tutorials)."""
-    hidden = {name for module in read(library).values() for name in _hidden(module)}
+    hidden = {name for module in read(library).values() for name in _hidden(module)} - TORCH
     return [fault for module in read(outside).values() for fault in _private_use(module, hidden)]
 
 

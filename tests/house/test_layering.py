@@ -89,7 +89,9 @@ def test_planted_cycle_is_named(planted):
     assert any(line.startswith("import cycle") for line in faults), faults
 
 
-HIDDEN = CLEAN | {"spikeframe.base.memory": "class M:\n def _walk(self): self._live = 1"}
+HIDDEN = CLEAN | {
+    "spikeframe.base.memory": "class M:\n def _walk(self): self._live = self._apply = 1"
+}
 
 
 @pytest.mark.parametrize(
@@ -117,7 +119,7 @@ def test_planted_private_use_is_named(source):
         "from spikeframe import __version__, neuron\nneuron.LIFNode().v",
         "class A:\n def f(self): self._live = 2\n def g(self): return self._live",
         "import torch\ntorch._walk()",
-        "def f(net): return net._modules",
+        "def f(net): return net._modules, net._apply",
     ],
 )
 def test_public_use_passes(source):
