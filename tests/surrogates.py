@@ -4,11 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from spikeframe import surrogate
 
-__all__ = ["SURROGATES", "SurrogateCase"]
+__all__ = ["SURROGATES", "SurrogateCase", "derivative_equals"]
 
 
 @dataclass(frozen=True)
@@ -76,3 +77,12 @@ SURROGATES = [
     ),
     SurrogateCase(surrogate.CustomSurrogate, {"fn": cubed}, has_primitive=False),
 ]
+
+POINTS = [-3.7, -1.3, -1.0, -0.6, -0.2, -1e-3, 0.0, 1e-3, 0.15, 0.45, 0.6, 1.0, 1.2, 2.5, 11.0]
+
+
+def derivative_equals(spike: surrogate.Surrogate, formula: Callable[[float], float]) -> None:
+    """Compares the derivative with a formula of Python floats, point by point in float64."""
+    expected = torch.tensor([formula(u) for u in POINTS], dtype=torch.float64)
+    result = spike.derivative(torch.tensor(POINTS, dtype=torch.float64))
+    torch.testing.assert_close(result, expected, rtol=1e-12, atol=1e-14)

@@ -158,7 +158,7 @@ class _Spike(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         (u,) = ctx.saved_tensors
-        return ctx.surrogate.gradient(u, grad), None
+        return ctx.surrogate.gradient(u, grad).to(grad.dtype), None
 
 
 class _DualSpike(_Spike):
@@ -167,4 +167,4 @@ class _DualSpike(_Spike):
     @staticmethod
     def jvp(ctx: Any, tangent: Tensor, _: None) -> Tensor:
         (u,) = ctx.saved_tensors
-        return ctx.surrogate.gradient(u, tangent)
+        return ctx.surrogate.gradient(u, tangent).to(tangent.dtype)

@@ -16,9 +16,9 @@ class SurrogateFunctionBase(nn.Module):
     alpha the static functions are called by keyword, as 2.0.0 does.
 
     Arguments:
-        alpha: The one parameter of the older form; a bool here is the newer form's spiking.
+        first: By position: alpha in the older form, spiking (a bool) in the newer one.
         spiking: True calls ``spiking_function``, False ``primitive_function``.
-        parameters: Named parameters of the newer form.
+        parameters: Parameters by name.
 
     Example:
         >>> import torch
@@ -33,14 +33,12 @@ class SurrogateFunctionBase(nn.Module):
         tensor([0., 1.])
     """
 
-    def __init__(
-        self, alpha: float | bool | None = None, spiking: bool = True, **parameters: Any
-    ) -> None:
+    def __init__(self, first: Any = None, /, spiking: bool = True, **parameters: Any) -> None:
         super().__init__()
-        if isinstance(alpha, bool):
-            spiking = alpha
-        elif alpha is not None:
-            parameters = {"alpha": alpha, **parameters}
+        if isinstance(first, bool):
+            spiking = first
+        elif first is not None:
+            parameters = {"alpha": first, **parameters}
         self.spiking = spiking
         self.parameter_names = tuple(parameters)
         for name, value in parameters.items():
