@@ -1,0 +1,137 @@
+"""Gives a stateless torch layer its step modes: written once, for all of them."""
+
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from .. import kernels
+from ..base import StepModule
+from ..base.location import Location
+from .sequence import fold, is_static, one_step, repeat, unfold
+
+__all__ = ["StatelessLayer", "check_rank"]
+
+
+class StatelessLayer(StepModule, nn.Module):
+    r"""Mixin that lets a torch layer without state take steps or whole sequences.
+
+    It comes before torch's class: ``class Softmax(StatelessLayer, nn.Softmax)``. With step_mode
+    's' the layer is torch's own; with 'm' time is folded into the batch, so that the whole
+    sequence is one call. Parameters, buffers and the keys of ``state_dict`` are torch's.
+
+    A sequence that is one step expanded over time (``x.expand(T, *x.shape)``, a static image) is
+    computed once, and the output is an expanded view again.
+
+    Arguments:
+        args: As torch's class takes them.
+        step_mode: 's' for one step per call, 'm' for a sequence.
+        kwargs: As torch's class takes them.
+    Shape:
+        input, output: torch's [N, \*] when step_mode is 's', [T, N, \*] when it is 'm'.
+    Raises:
+        ValueError: The step mode is unknown; or, at a call, the input's rank does not fit it.
+
+    Example:
+        >>> import torch
+        >>> class Softmax(StatelessLayer, nn.Softmax):
+        ...     shapes = ("[N, C]",)
+        >>> softmax = Softmax(dim=1, step_mode="m")
+        >>> softmax(torch.zeros(3, 1, 2))[0]
+        tensor([[0.5000, 0.5000]])
+        >>> softmax
+        Softmax(dim=1, step_mode=m)
+    """
+
+    shapes: ClassVar[tuple[str, ...]] = ("[N, *]",)
+    """What one step may look like; one without N is taken in 's' only. ``*`` is any number of
+    dimensions, also none."""
+
+    same_every_step: bool = True
+    """Whether equal steps give equal outputs. A layer that draws random numbers sets it False."""
+
+    def __init__(self, *args: Any, step_mode: str = "s", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.step_mode = step_mode
+
+    def step_shapes(self) -> tuple[str, ...]:
+        """:attr:`shapes`, where they do not depend on the constructor's arguments."""
+        return self.shapes
+
+    def forward(self, input: Tensor, *others: Any, **kwargs: Any) -> Any:
+        """One step or a sequence, as ``step_mode`` says; other tensors likewise."""
+        check_rank(self, input, self.step_shapes())
+        if self.step_mode == "s":
+            return super().forward(input, *others, **kwargs)
+        return self.multi_step_forward(input, *others, **kwargs)
+
+    def multi_step_forward(self, x_seq: Tensor, *others: Any, **kwargs: Any) -> Any:
+        """A sequence: computed once where it is static, else with time folded into the batch."""
+        tensors = [x for x in (x_seq, *others, *kwargs.values()) if isinstance(x, Tensor)]
+        kernels.check_sequences(tensors)
+        rank = x_seq.dim()
+        if all(map(is_static, tensors)) and self.computes_once(x_seq):
+            inputs, options = _map(one_step, rank, others, kwargs)
+            step = self.repeated_step_forward(x_seq.shape[0], one_step(x_seq), *inputs, **options)
+            return repeat(step, x_seq.shape[0])
+        inputs, options = _map(fold, rank, others, kwargs)
+        return unfold(super().forward(fold(x_seq), *inputs, **options), x_seq)
+
+    def computes_once(self, x_seq: Tensor) -> bool:
+        """Whether one step of the static sequence ``x_seq`` tells the whole."""
+        return self.same_every_step
+
+    def repeated_step_forward(self, steps: int, x: Tensor, *others: Any, **kwargs: Any) -> Any:
+        r"""One step [N, \*] of a static sequence of ``steps`` steps."""
+        return super().forward(x, *others, **kwargs)
+
+    def extra_repr(self) -> str:
+        """torch's arguments, and the step mode."""
+        arguments = super().extra_repr()
+        return f"{arguments}, step_mode={self.step_mode}".removeprefix(", ")
+
+
+def check_rank(module: Any, x: Tensor, shapes: tuple[str, ...]) -> None:
+    """Raise a ValueError unless ``x`` has a rank that ``module`` takes in its step mode.
+
+    Arguments:
+        module: The module about to run, which has a ``step_mode``.
+        x: Its input.
+        shapes: What one step may look like, as in :attr:`StatelessLayer.shapes`.
+    """
+    sequences = tuple(f"[T, {shape[1:]}" for shape in shapes if shape.startswith("[N"))
+    allowed, other = (shapes, sequences) if module.step_mode == "s" else (sequences, shapes)
+    if any(_fits(x, shape) for shape in allowed):
+        return
+    mode, what = module.step_mode, "one step" if module.step_mode == "s" else "a sequence"
+    raise ValueError(
+        f"{Location(module)} with step_mode {mode!r} takes {what} {' or '.join(allowed)}, got an "
+        f"input of shape {list(x.shape)}: {_remedy(mode, any(_fits(x, s) for s in other))}"
+    )
+
+
+def _fits(x: Tensor, shape: str) -> bool:
+    named = shape.count(",") + 1
+    return x.dim() >= named - 1 if "*" in shape else x.dim() == named
+
+
+def _remedy(step_mode: str, fits_other_mode: bool) -> str:
+    if not fits_other_mode:
+        return "add or remove dimensions until it has one of these shapes"
+    if step_mode == "s":
+        return "if it is a sequence, call functional.set_step_mode(net, 'm')"
+    return (
+        "if it is one step, call functional.set_step_mode(net, 's'), or make a sequence of it, "
+        "by x.expand(T, *x.shape), which shows it at every step, or an encoder"
+    )
+
+
+def _map(fn: Any, rank: int, others: Any, kwargs: Any) -> tuple[list[Any], dict[str, Any]]:
+    """Take sequences to what ``fn`` makes of them, and sizes [T, N, ...] to those of a step."""
+
+    def convert(value: Any) -> Any:
+        if isinstance(value, Tensor):
+            return fn(value)
+        is_size = isinstance(value, list | tuple) and len(value) == rank
+        return value[1:] if is_size else value
+
+    return [convert(x) for x in others], {name: convert(x) for name, x in kwargs.items()}
