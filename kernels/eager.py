@@ -49,6 +49,8 @@ def check_sequences(input_seqs: Sequence[Tensor]) -> None:
         )
     lengths = {shape[0] for shape in shapes}
     if len(lengths) > 1:
-        raise ValueError(f"all sequences must have the same number of steps T, got shapes {shapes}")
+        raise ValueError(
+            f"all sequences must have the same number of steps T, got shapes {shapes}"
+        )
     if lengths == {0}:
         raise ValueError(f"a sequence needs at least one step, got T=0 in shapes {shapes}")

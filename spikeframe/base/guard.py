@@ -1,8 +1,9 @@
-"""Finds the calls under which an implicit state goes wrong silently, and says what to do instead."""
+"""Finds the calls under which an implicit state goes wrong silently, and names the cure."""
 
 import contextlib
+import functools
 import warnings
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextvars import ContextVar
 from typing import Any
 
@@ -16,8 +17,8 @@ __all__ = ["check_stateful_call", "explicit_states", "watch_carried_state"]
 # Identities of the modules whose states are passed explicitly.
 _EXPLICIT: ContextVar[frozenset[int]] = ContextVar("explicit_states", default=frozenset())
 
-# How far above a state the first saved tensor of its graph is looked for: a few nodes in practice.
-_SEARCH_LIMIT = 64
+# A neuron's spike, which saves a tensor, stands a few nodes above its state (4 for a hard reset).
+_SEARCH_LIMIT = 8
 
 
 @contextlib.contextmanager
@@ -71,46 +72,48 @@ def watch_carried_state(module: nn.Module, state: Tensor) -> None:
         module: The owner of the state.
         state: A state left by an earlier call, about to be used again.
     """
-    grad_fn = state.grad_fn
-    if grad_fn is None or not torch.is_grad_enabled() or torch.compiler.is_compiling():
+    if state.grad_fn is None or not torch.is_grad_enabled() or torch.compiler.is_compiling():
+        return
+    if not _is_finished(state.grad_fn):
         return
     location = Location(module)
 
     def warn(_: Tensor) -> None:
-        if _is_freed(grad_fn):
-            warnings.warn(
-                f"{location}: its state was left by a sequence whose backward has already run, so "
-                "torch is about to fail with 'backward through the graph a second time'. Call "
-                "functional.reset_net(net) after every batch, or functional.detach_net(net) to "
-                "keep the state without its history",
-                stacklevel=2,
-            )
+        warnings.warn(
+            f"{location}: its state was left by a sequence whose backward has already run, so "
+            "torch is about to fail with 'backward through the graph a second time'. Call "
+            "functional.reset_net(net) after every batch, or functional.detach_net(net) to "
+            "keep the state without its history",
+            stacklevel=2,
+        )
 
     state.register_hook(warn)
 
 
-def _is_freed(grad_fn: Any) -> bool:
-    """Whether the nearest tensors saved above this graph node are gone."""
-    queue, seen = [grad_fn], set()
+def _is_finished(grad_fn: Any) -> bool:
+    """Whether a backward has freed what the nodes just above ``grad_fn`` saved."""
+    queue, seen = [grad_fn], set[Any]()
     while queue and len(seen) < _SEARCH_LIMIT:
         node = queue.pop(0)
-        if node is None or node in seen:
+        if node in seen:
             continue
         seen.add(node)
-        saved = _saved_tensors_state(node)
-        if saved is not None:
-            return saved == "freed"
-        queue += [parent for parent, _ in node.next_functions]
+        if _is_freed(node):
+            return True
+        queue += [parent for parent, _ in node.next_functions if parent is not None]
     return False
 
 
-def _saved_tensors_state(node: Any) -> str | None:
-    names = [name for name in dir(node) if name.startswith("_saved_") or name == "saved_tensors"]
-    for name in names:
+def _is_freed(node: Any) -> bool:
+    for name in _names_of_saved(type(node)):
         try:
-            value = getattr(node, name)
+            getattr(node, name)
         except RuntimeError:
-            return "freed"
-        if isinstance(value, Tensor) or (name == "saved_tensors" and value):
-            return "kept"
-    return None
+            return True
+    return False
+
+
+@functools.cache
+def _names_of_saved(kind: Hashable) -> tuple[str, ...]:
+    # The raw names do not unpack: under a checkpoint, unpacking would recompute the forward.
+    return tuple(name for name in dir(kind) if name.startswith("_raw_saved_"))

@@ -33,8 +33,9 @@ class Location:
 def _outermost_module(module: nn.Module) -> nn.Module:
     outermost, frame = module, sys._getframe(1)
     while frame is not None:
-        candidate = frame.f_locals.get("self")
-        if isinstance(candidate, nn.Module):
-            outermost = candidate
+        # Methods only: reading f_locals keeps a copy of them (a batch, say) on the frame.
+        if frame.f_code.co_varnames[:1] == ("self",):
+            candidate = frame.f_locals.get("self")
+            outermost = candidate if isinstance(candidate, nn.Module) else outermost
         frame = frame.f_back  # type: ignore[assignment]
     return outermost

@@ -1,4 +1,4 @@
-"""Modules that remember: states registered as memories, reset to a value, carried between calls."""
+"""Modules that remember: states registered as memories, reset to a value, kept between calls."""
 
 import copy
 import enum
@@ -136,7 +136,9 @@ class MemoryModule(nn.Module, StepModule):
 
     def multi_step_forward(self, *input_seqs: Any, **kwargs: Any) -> Any:
         """A sequence: :meth:`single_step_forward` at every step, outputs stacked over time."""
-        return kernels.loop_over_time(lambda *x: self.single_step_forward(*x, **kwargs), input_seqs)
+        return kernels.loop_over_time(
+            lambda *x: self.single_step_forward(*x, **kwargs), input_seqs
+        )
 
     def fit_memories(self, x: Tensor, names: Sequence[str] | None = None) -> None:
         """Give memories at a number the shape of ``x``; check that the others have it.
@@ -203,8 +205,8 @@ class MemoryModule(nn.Module, StepModule):
             )
         if value.dtype == torch.float64 and x.dtype != torch.float64:
             raise ValueError(
-                f"{Location(self)}: {name} is float64 but the input is {x.dtype}: call net.float(), "
-                "or functional.reset_net(net) before a new sequence"
+                f"{Location(self)}: {name} is float64 but the input is {x.dtype}: call "
+                "net.float(), or functional.reset_net(net) before a new sequence"
             )
 
     def _check_memory(self, name: str) -> None:
@@ -267,7 +269,7 @@ class MemoryModule(nn.Module, StepModule):
                 "replicas: call functional.reset_net(net) before every call, or use "
                 "DistributedDataParallel"
             )
-        replica = super()._replicate_for_data_parallel()  # type: ignore[no-untyped-call]
+        replica = super()._replicate_for_data_parallel()
         for key in ("_memories", "_reset_values", "_records"):
             replica.__dict__[key] = dict(self.__dict__[key])
         return replica
@@ -313,6 +315,8 @@ def _map_tensors(value: Any, fn: Callable[[Tensor], Tensor]) -> Any:
 
 
 def _has_tensor(value: Any) -> bool:
-    found: list[Tensor] = []
-    _map_tensors(value, lambda tensor: found.append(tensor) or tensor)  # type: ignore[func-returns-value]
-    return bool(found)
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        return any(map(_has_tensor, value))
+    return isinstance(value, Tensor)

@@ -1,4 +1,4 @@
-"""Step modes: one step [N, *] ('s') or a whole sequence [T, N, *] ('m') through the same module."""
+"""Step modes: one step [N, *] ('s') or a sequence [T, N, *] ('m') through the same module."""
 
 from typing import Any
 

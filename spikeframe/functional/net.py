@@ -38,13 +38,13 @@ def reset_net(net: nn.Module) -> None:
     for module in _modules(net):
         if isinstance(module, base.MemoryModule):
             module.reset()
-        elif callable(getattr(module, "reset", None)):
+        elif callable(reset := getattr(module, "reset", None)):
             warnings.warn(
                 f"reset_net also calls reset() of {type(module).__name__}, which is not a "
                 "MemoryModule",
                 stacklevel=2,
             )
-            module.reset()
+            reset()
 
 
 def detach_net(net: nn.Module) -> None:

@@ -65,6 +65,10 @@ class BaseNode(base.MemoryModule):
         tensor([0., 0., 1., 0.])
     """
 
+    v: Any
+    v_threshold: Scalar
+    v_reset: Scalar | None
+
     def __init__(
         self,
         v_threshold: Scalar = 1.0,
@@ -78,7 +82,7 @@ class BaseNode(base.MemoryModule):
         super().__init__()
         self.set_parameter("v_threshold", v_threshold)
         if v_reset is None:
-            self.v_reset: Scalar | None = None
+            self.v_reset = None
         else:
             self.set_parameter("v_reset", v_reset)
         self.surrogate_function = _check_surrogate(surrogate_function)
@@ -283,4 +287,4 @@ def _check_surrogate(function: Any) -> Callable[[Tensor], Tensor]:
             f"surrogate_function must be an instance: write {function.__name__}() rather than "
             f"{function.__name__}"
         )
-    return function  # type: ignore[no-any-return]
+    return function

@@ -57,6 +57,8 @@ class LIFNode(BaseNode):
         tensor([0.])
     """
 
+    tau: Scalar
+
     def __init__(
         self,
         tau: Scalar = 2.0,
@@ -92,7 +94,7 @@ class LIFNode(BaseNode):
 
     def extra_repr(self) -> str:
         """The arguments, for print."""
-        return f"tau={show(self.tau)}, decay_input={self.decay_input}, {super().extra_repr()}"
+        return f"{super().extra_repr()}, tau={show(self.tau)}, decay_input={self.decay_input}"
 
 
 def leak_target(v_reset: Scalar | None) -> Scalar:

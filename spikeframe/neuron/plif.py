@@ -100,4 +100,4 @@ class ParametricLIFNode(BaseNode):
     def extra_repr(self) -> str:
         """The arguments, for print."""
         tau = show(self.tau.detach())
-        return f"tau={tau}, decay_input={self.decay_input}, {super().extra_repr()}"
+        return f"{super().extra_repr()}, tau={tau}, decay_input={self.decay_input}"

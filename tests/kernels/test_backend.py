@@ -1,0 +1,59 @@
+"""The table of backends: names, reasons, choice."""
+
+import pytest
+import torch
+from cases import NEURONS, sequence
+
+from spikeframe import kernels, neuron
+
+
+@pytest.mark.parametrize("backend", kernels.NAMES)
+def test_every_name_builds_and_serves_or_says_why_not(backend):
+    """Published models hard-code 'cupy': constructors take it, the first call judges it."""
+    for step_mode in "sm":
+        node = neuron.LIFNode(backend=backend, step_mode=step_mode)
+        reason = kernels.why_not(node, backend)
+        if reason is None:
+            node(sequence((3,)))
+            continue
+        with pytest.raises(RuntimeError, match=f"backend '{backend}' cannot run LIFNode on cpu: "):
+            node(sequence((3,)))
+        assert reason in kernels.explain(node)
+
+
+@pytest.mark.parametrize("case", NEURONS, ids=str)
+def test_every_backend_that_serves_gives_the_eager_spikes(case):
+    x_seq = sequence((3, 5))
+    expected = case(step_mode="m", backend="eager")(x_seq)
+    for backend in kernels.NAMES:
+        node = case(step_mode="m", backend=backend)
+        if kernels.why_not(node, backend) is None:
+            assert torch.equal(node(x_seq), expected), backend
+
+
+def test_names_are_checked_at_once():
+    message = "backend must be one of 'auto', 'eager', .*'cupy', got 'cuda'"
+    with pytest.raises(ValueError, match=message):
+        neuron.IFNode(backend="cuda")
+    node = neuron.IFNode()
+    with pytest.raises(ValueError, match=message):
+        node.backend = "cuda"
+    with pytest.raises(ValueError, match=message):
+        kernels.why_not(node, "cuda")
+    assert node.backend == "auto"
+    assert set(node.supported_backends) <= set(kernels.NAMES)
+
+
+def test_explain_has_a_line_per_name():
+    lines = kernels.explain(neuron.IFNode()).splitlines()
+    assert [line.split(":")[0] for line in lines] == list(kernels.NAMES)
+    assert lines[0] == f"auto: runs {next(iter(kernels.BACKENDS))!r}"
+
+
+def test_the_environment_replaces_an_unavailable_backend_with_a_notice(monkeypatch):
+    missing = next(name for name in kernels.NAMES if kernels.why_not(neuron.IFNode(), name))
+    monkeypatch.setenv("SPIKEFRAME_BACKEND", "auto")
+    node = neuron.IFNode(backend=missing, step_mode="m")
+    with pytest.warns(UserWarning, match=f"'{missing}' cannot run IFNode .*using 'auto'"):
+        spikes = node(sequence((3,)))
+    assert torch.equal(spikes, neuron.IFNode(step_mode="m")(sequence((3,))))

@@ -1,0 +1,90 @@
+"""One step at a time and a whole sequence are the same computation, bit for bit."""
+
+import pytest
+import torch
+from cases import DTYPES, NEURONS, RESETS, SIZES, sequence
+
+from spikeframe import functional, neuron
+
+
+def loop(node, x_seq):
+    return torch.stack([node(x) for x in x_seq])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("v_reset", "detach_reset"), RESETS)
+@pytest.mark.parametrize("case", NEURONS, ids=str)
+def test_steps_equal_the_sequence(case, v_reset, detach_reset, dtype):
+    for size in SIZES:
+        inputs = [sequence(size, dtype=dtype).requires_grad_() for _ in range(2)]
+        nodes = [case(v_reset=v_reset, detach_reset=detach_reset, step_mode=m) for m in "sm"]
+        outputs = [loop(nodes[0], inputs[0]), nodes[1](inputs[1])]
+        for output, node in zip(outputs, nodes, strict=True):
+            (output.sum() + node.v.sum()).backward()
+        assert torch.equal(*outputs)
+        assert outputs[0].dtype == dtype
+        assert torch.equal(nodes[0].v, nodes[1].v)
+        assert torch.equal(inputs[0].grad, inputs[1].grad)
+        for a, b in zip(nodes[0].parameters(), nodes[1].parameters(), strict=True):
+            torch.testing.assert_close(a.grad, b.grad)
+
+
+@pytest.mark.parametrize("case", NEURONS, ids=str)
+def test_a_reset_neuron_equals_a_fresh_one(case):
+    node, x_seq = case(step_mode="m"), sequence((3, 5))
+    first = node(x_seq)
+    assert not torch.equal(node(x_seq), first)
+    functional.reset_net(node)
+    assert torch.equal(node(x_seq), first)
+    functional.reset_net(node)
+    node(sequence((8,)))
+    assert node.v.shape == (8,)
+
+
+@pytest.mark.parametrize("case", NEURONS, ids=str)
+def test_a_split_sequence_equals_the_whole(case):
+    whole, parts, x_seq = case(step_mode="m"), case(step_mode="m"), sequence((3, 5))
+    expected = whole(x_seq)
+    assert torch.equal(torch.cat([parts(x_seq[:3]), parts(x_seq[3:])]), expected)
+    assert torch.equal(parts.v, whole.v)
+
+
+@pytest.mark.parametrize("case", NEURONS, ids=str)
+def test_v_seq_keeps_every_step(case):
+    x_seq = sequence((2, 3))
+    single, multi = (case(step_mode=m, store_v_seq=True) for m in "sm")
+    voltages = []
+    for x in x_seq:
+        single(x)
+        voltages.append(single.v)
+    multi(x_seq)
+    assert torch.equal(multi.v_seq, torch.stack(voltages))
+    assert torch.equal(single.v_seq, multi.v_seq)
+    multi(x_seq[:2])
+    assert multi.v_seq.shape == (2, 2, 3)
+    single.reset()
+    assert single.v_seq is None
+    assert case().v_seq is None
+
+
+def test_one_step_needs_a_step():
+    with pytest.raises(ValueError, match=r"at least one step, got T=0 in shapes \[\[0, 3\]\]"):
+        neuron.IFNode(step_mode="m")(torch.zeros(0, 3))
+    with pytest.raises(ValueError, match=r"a multi-step input is a sequence \[T, N, \*\]"):
+        neuron.IFNode(step_mode="m")(torch.tensor(1.0))
+
+
+@pytest.mark.parametrize("case", NEURONS, ids=str)
+def test_backward_through_time_is_linear_in_T(case):
+    """Indexing x_seq[t] under autograd would leave T nodes that each add a whole sequence."""
+    x_seq = sequence((2,), T=5).requires_grad_()
+    output = case(step_mode="m")(x_seq)
+    seen, queue, selects = set(), [output.grad_fn], 0
+    while queue:
+        node = queue.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        selects += "Select" in node.name()
+        queue += [parent for parent, _ in node.next_functions]
+    assert selects == 0
