@@ -3,7 +3,7 @@
 import contextlib
 import functools
 import warnings
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
 
@@ -105,7 +105,8 @@ def _is_finished(grad_fn: Any) -> bool:
 
 
 def _is_freed(node: Any) -> bool:
-    for name in _names_of_saved(type(node)):
+    kind: Any = type(node)
+    for name in _names_of_saved(kind):
         try:
             getattr(node, name)
         except RuntimeError:
@@ -114,6 +115,6 @@ def _is_freed(node: Any) -> bool:
 
 
 @functools.cache
-def _names_of_saved(kind: Hashable) -> tuple[str, ...]:
+def _names_of_saved(kind: Any) -> tuple[str, ...]:
     # The raw names do not unpack: under a checkpoint, unpacking would recompute the forward.
     return tuple(name for name in dir(kind) if name.startswith("_raw_saved_"))
