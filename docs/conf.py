@@ -34,7 +34,7 @@ python_maximum_signature_line_length = 88
 
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
-napoleon_custom_sections = ["Shape", "State", "Errors"]
+napoleon_custom_sections = [("Shape", "params_style"), ("State", "params_style"), "Errors"]
 
 # The star of [T, N, *] is "any further dimensions"; reST would read it as emphasis.
 SHAPE = re.compile(r"(?<=, )\*(?=[\]),])|(?<=[\[(])\*(?=[\]),])")
@@ -63,7 +63,13 @@ def keep_colons(app, what, name, obj, options, lines):
         lines[:0] = ["..", ""]
 
 
+def show_public_bases(app, name, obj, options, bases):
+    """A private base is a detail of ours."""
+    bases[:] = [base for base in bases if not base.__name__.startswith("_")]
+
+
 def setup(app):
-    """Both run before napoleon (priority 500) turns the sections into reST."""
+    """The docstring hooks run before napoleon (priority 500) turns the sections into reST."""
     app.connect("autodoc-process-docstring", escape_shapes, priority=400)
     app.connect("autodoc-process-docstring", keep_colons, priority=400)
+    app.connect("autodoc-process-bases", show_public_bases)
