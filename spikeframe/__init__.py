@@ -1,3 +1,16 @@
 """Spiking neural networks in PyTorch: a neuron is a few lines of plain torch."""
 
+from . import base, encoding, functional, kernels, layer, memory, neuron, surrogate
+
+__all__ = [
+    "base",
+    "encoding",
+    "functional",
+    "kernels",
+    "layer",
+    "memory",
+    "neuron",
+    "surrogate",
+]
+
 __version__ = "0.1.0"

@@ -11,6 +11,8 @@ from spikeframe import functional, layer, neuron
 def net_of(case, step_mode):
     torch.manual_seed(0)
     net = nn.Sequential(layer.Linear(5, 4), case(), layer.Linear(4, 3), case()).double()
+    for linear in (net[0], net[2]):
+        linear.weight.data.abs_()  # so that the second neurons fire too
     functional.set_step_mode(net, step_mode)
     return net
 

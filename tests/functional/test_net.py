@@ -35,6 +35,7 @@ def test_reset_reaches_modules_added_after_the_first_reset():
 
 def test_a_forgotten_reset_changes_the_result_and_a_reset_repeats_it():
     net, x = net_of(neuron.IFNode()), sequence((3, 5))[0]
+    net[0].weight.data.fill_(0.2)
     functional.reset_net(net)
     with torch.no_grad():
         first, carried = net(x), net(x)
