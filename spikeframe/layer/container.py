@@ -178,8 +178,8 @@ class StepModeContainer(_Container):
         """A module, or a container of the same kind with some of them."""
         if not isinstance(idx, slice):
             return super().__getitem__(idx)
-        modules = OrderedDict(list(self.named_children())[idx])
-        return type(self)(bool(self.stateful), modules, step_mode=self.step_mode)
+        modules = OrderedDict(list(self._modules.items())[idx])
+        return type(self)(self.stateful, modules, step_mode=self.step_mode)
 
     def check_modules(self) -> None:
         """Raise a ValueError where a module cannot run as the container runs it."""

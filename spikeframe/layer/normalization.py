@@ -36,7 +36,7 @@ class _BatchNorm(StatelessLayer, _TorchBatchNorm):
     def computes_once(self, x_seq: Tensor) -> bool:
         """Not where a step has one value per channel, of which torch takes no statistics."""
         uses_batch_statistics = self.training or self.running_mean is None
-        return not (uses_batch_statistics and _values_per_channel(x_seq[0]) == 1)
+        return _values_per_channel(x_seq[0]) > 1 or not uses_batch_statistics
 
     def repeated_step_forward(self, steps: int, x: Tensor, *others: Any, **kwargs: Any) -> Tensor:
         """Normalise one step, and track the statistics of ``steps`` times as many samples."""
@@ -48,7 +48,7 @@ class _BatchNorm(StatelessLayer, _TorchBatchNorm):
         y = F.batch_norm(x, mean, var, self.weight, self.bias, True, 1.0, self.eps)
         n = _values_per_channel(x)
         # The variance counts n - 1 of n samples; of the sequence it is steps * n - 1.
-        var *= steps * (n - 1) / (steps * n - 1)
+        var = var * (steps * (n - 1) / (steps * n - 1))  # not in place: the backward has saved it
         momentum = self._count_batch()
         self.running_mean.mul_(1 - momentum).add_(mean, alpha=momentum)
         self.running_var.mul_(1 - momentum).add_(var, alpha=momentum)

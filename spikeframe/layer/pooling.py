@@ -1,7 +1,5 @@
 """Pooling and unpooling over steps or sequences."""
 
-from typing import Any
-
 from torch import nn
 
 from .wrapper import StatelessLayer
@@ -162,7 +160,7 @@ class AvgPool1d(_Lines, nn.AvgPool1d):
         *,
         step_mode: str = "s",
     ) -> None:
-        count: tuple[Any, ...] = (ceil_mode, count_include_pad)
+        count = (ceil_mode, count_include_pad)
         super().__init__(kernel_size, stride, padding, *count, step_mode=step_mode)
 
 
