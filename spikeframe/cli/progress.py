@@ -1,0 +1,67 @@
+"""Shows how a training goes: a bar on a terminal, a line per epoch elsewhere."""
+
+import sys
+from typing import Any, Self
+
+from .loop import Score
+from .metrics import Row
+
+__all__ = ["Progress"]
+
+
+class Progress:
+    """The progress of one training, over all its epochs.
+
+    Arguments:
+        title: What is trained.
+        epochs: The number of epochs.
+        batches: Batches per epoch.
+    """
+
+    def __init__(self, title: str, epochs: int, batches: int) -> None:
+        from tqdm import tqdm
+
+        self.title, self.epochs, self.batches = title, epochs, batches
+        self.live = sys.stderr.isatty()
+        self.bar: Any = tqdm(
+            total=epochs * batches,
+            disable=not self.live,
+            bar_format="{desc} |{bar}| {elapsed}<{remaining}{postfix}",
+            dynamic_ncols=True,
+        )
+        self.tested = ""
+
+    def start(self, rows: list[Row]) -> None:
+        """Begin after the epochs that were trained before."""
+        self.bar.update(len(rows) * self.batches)
+        if rows:
+            self.tested = f" test={rows[-1]['test_accuracy']:.2%}"
+        self._describe(len(rows) + 1)
+
+    def advance(self, score: Score) -> None:
+        """One more batch of the epoch with this score."""
+        self.bar.update()
+        self.bar.set_postfix_str(
+            f"loss={score.loss:.3f} train={score.accuracy:.2%}{self.tested}", refresh=False
+        )
+
+    def finish_epoch(self, row: Row) -> None:
+        """One more epoch with these metrics."""
+        self.tested = f" test={row['test_accuracy']:.2%}"
+        self._describe(int(row["epoch"]) + 1)
+        if not self.live:
+            print(
+                f"{self.title}: epoch {row['epoch']:.0f}/{self.epochs} "
+                f"loss={row['train_loss']:.3f} train={row['train_accuracy']:.2%}{self.tested} "
+                f"{row['seconds']:.1f} s",
+                flush=True,
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.bar.close()
+
+    def _describe(self, epoch: int) -> None:
+        self.bar.set_description_str(f"{self.title} epoch {min(epoch, self.epochs)}/{self.epochs}")
