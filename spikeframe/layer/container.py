@@ -31,13 +31,14 @@ class _Container(StepModule, nn.Sequential):
 
     def check_modules(self) -> None:
         """Raise a ValueError where a module in here cannot run as the container runs it."""
-        found = [
-            f"{name} ({type(inner).__name__})"
-            for name, child in self.named_children()
-            for inner in inner_step_modules(child)
-            if inner.step_mode != "s"
-        ]
-        if found:
+        inside = [inner for child in self.children() for inner in inner_step_modules(child)]
+        wrong = {id(inner) for inner in inside if inner.step_mode != "s"}
+        if wrong:
+            found = [
+                f"{name} ({type(inner).__name__})"
+                for name, inner in self.named_modules()
+                if id(inner) in wrong
+            ]
             raise ValueError(
                 f"{Location(self)} hands single steps to its modules, which need step_mode 's', "
                 f"but these have 'm': {', '.join(found)}. Call functional.set_step_mode(module, "
