@@ -57,7 +57,8 @@ def training_figure(
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 7.5), layout="constrained")
-    above, below = figure.subfigures(2, 1, hspace=0.04)
+    halves: Any = figure.subfigures(2, 1, hspace=0.04)
+    above, below = halves
     loss, accuracy = above.subplots(1, 2)
     left, raster, right = below.subplots(1, 3, width_ratios=(3, 4, 4))
     loss_panel(loss, curves)
