@@ -125,6 +125,7 @@ def test_equal_seeds_give_equal_runs(run, tmp_path, tiny):
     assert not torch.equal(*weights)
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on a machine of one core
 def test_workers_do_not_change_a_run(run, tmp_path, tiny):
     for workers in (0, 2):
         words = ("--epochs", "2", "-j", workers, "--no-baseline", "--out-dir", f"j{workers}")
