@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from .. import kernels
 from ..base import StepModule
 from ..base.location import Location
-from .sequence import fold, is_static, one_step, repeat, unfold
+from ..functional.sequence import fold, is_static, one_step, repeat, unfold
 
 __all__ = ["StatelessLayer", "check_rank"]
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from spikeframe.layer.sequence import fold, is_static, one_step, repeat, unfold
+from spikeframe.functional.sequence import fold, is_static, one_step, repeat, unfold
 
 SHAPE = (4, 3, 2, 5, 5)
 
