@@ -42,7 +42,6 @@ class Batches:
             batch_size=None,
             sampler=_Given(self._tasks),
             num_workers=workers,
-            persistent_workers=workers > 0,
             # Else the loader takes a number of torch's global generator at every epoch.
             generator=torch.Generator(),
         )

@@ -26,4 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     except Interrupted as stop:
         print(f"spikeframe train: {stop}", file=sys.stderr)
         return INTERRUPTED
+    except KeyboardInterrupt:
+        print("spikeframe train: interrupted before the training began", file=sys.stderr)
+        return INTERRUPTED
     return 0

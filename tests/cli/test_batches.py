@@ -50,6 +50,13 @@ def test_epochs_differ_in_order_and_in_images(data):
     assert not torch.equal(*images)
 
 
+def test_each_batch_of_equal_images_is_changed_differently(data):
+    alike = ImageSet(data.images[:1].expand(20, -1, -1, -1), data.labels[:20], data.classes)
+    first, *others = (images for epoch in epochs(alike, 2) for images, _ in epoch)
+    assert len(others) == 7
+    assert not any(torch.equal(first, images) for images in others)
+
+
 @pytest.mark.parametrize("workers", [1, 2, 3])
 def test_any_number_of_workers_gives_the_same_batches(data, workers):
     assert_same(epochs(data), epochs(data, workers=workers))

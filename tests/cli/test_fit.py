@@ -55,6 +55,15 @@ def test_beginning_can_be_resumed_too(split, options, tmp_path, monkeypatch):
     assert folder.metrics.read_text().count("\n") == 1
 
 
+def test_random_states_are_those_of_the_checkpoint(saved, split, options):
+    states = {}
+    for name, seed in (("torch", 5), ("batches", 6)):
+        states[name] = torch.Generator().manual_seed(seed).get_state()
+    fit = Fit(SPIKING, split, options, (HERE, dataclasses.replace(saved, random=states)))
+    assert torch.equal(torch.get_rng_state(), states["torch"])
+    assert torch.equal(fit.generator.get_state(), states["batches"])
+
+
 def test_checkpoint_of_the_other_network_is_refused(saved, split, options):
     with pytest.raises(CommandError, match=r"here.pt is of the spiking network, not the relu"):
         Fit(RELU, split, options, (HERE, saved))

@@ -109,6 +109,17 @@ def test_loss_that_is_not_finite_is_one_line(run, tmp_path, tiny):
     assert (tmp_path / "mine" / "metrics.csv").read_text().count("\n") == 1
 
 
+def test_interrupt_before_the_training_is_one_line(run, monkeypatch, tmp_path, tiny):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("spikeframe.cli.train.load_images", stop)
+    result = run("train", *tiny)
+    assert result.code == 130
+    assert result.err == "spikeframe train: interrupted before the training began\n"
+    assert not (tmp_path / "runs").exists()
+
+
 def test_version_and_help(run):
     assert run("--version").out == f"spikeframe {spikeframe.__version__}\n"
     help_text = run("train", "--help").out
