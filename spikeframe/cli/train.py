@@ -22,7 +22,7 @@ __all__ = ["Interrupted", "train"]
 # Needed at the end of a run, so missed at its beginning.
 OPTIONAL = ("matplotlib.figure", "tqdm")
 # Images up to this side are too small to share among threads. On 2 shared cores the digits took
-# 13 s with one thread and 24 s with two (benchmarks/digits.csv), on a busy machine up to 15 times
+# 13 s with one thread and 24 s with two (benchmarks/digits.csv), on a busy machine about 6 times
 # as long; there even 32x32 lost by the second thread, but not where cores are idle.
 SMALL_SIDE = 16
 
