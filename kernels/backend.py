@@ -38,6 +38,8 @@ class Backend:
 # In the order in which 'auto' prefers them.
 BACKENDS: dict[str, Backend] = {
     "eager": Backend("eager", eager.run, lambda node, device: None),
+    # SpikingJelly's name for the loop of torch operations.
+    "torch": Backend("torch", eager.run, lambda node, device: None),
 }
 
 

@@ -55,7 +55,7 @@ def load_memories(module: nn.Module, values: Sequence[Any]) -> None:
             "the list that extract_memories(module) returned"
         )
     for (owner, name), value in zip(places, values, strict=True):
-        setattr(owner, name, value)
+        owner.load_memory(name, value)
 
 
 def to_functional_forward(

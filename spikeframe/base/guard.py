@@ -1,8 +1,8 @@
 """Finds the calls under which an implicit state goes wrong silently, and names the cure."""
 
 import contextlib
-import functools
 import warnings
+import weakref
 from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
@@ -12,13 +12,13 @@ from torch import Tensor, nn
 
 from .location import Location
 
-__all__ = ["check_stateful_call", "explicit_states", "watch_carried_state"]
+__all__ = ["check_stateful_call", "explicit_states", "note_backward", "watch_carried_state"]
 
 # Identities of the modules whose states are passed explicitly.
 _EXPLICIT: ContextVar[frozenset[int]] = ContextVar("explicit_states", default=frozenset())
 
-# A neuron's spike, which saves a tensor, stands a few nodes above its state (4 for a hard reset).
-_SEARCH_LIMIT = 8
+# How many nodes above a state are searched for what a backward has freed: a step or two.
+_SEARCH_LIMIT = 64
 
 
 @contextlib.contextmanager
@@ -65,6 +65,27 @@ def check_stateful_call(module: nn.Module, *, replayable: bool = False) -> None:
         )
 
 
+def note_backward(module: nn.Module, *tensors: Tensor) -> None:
+    """Remember, once a backward reaches one of the tensors, that the module's graph was used.
+
+    Arguments:
+        module: What made the tensors; it is forgotten again by its ``reset`` and ``detach``.
+        tensors: Its output and its states.
+    """
+    if not _keeps_history(module):
+        return
+    owner = weakref.ref(module)
+
+    def note(_: Tensor) -> None:
+        module = owner()
+        if module is not None:
+            module.__dict__["_backward_ran"] = True
+
+    for tensor in tensors:
+        if tensor.grad_fn is not None:
+            tensor.register_hook(note)
+
+
 def watch_carried_state(module: nn.Module, state: Tensor) -> None:
     """Warn, just before torch's own error, when a backward runs into a graph already finished.
 
@@ -72,22 +93,31 @@ def watch_carried_state(module: nn.Module, state: Tensor) -> None:
         module: The owner of the state.
         state: A state left by an earlier call, about to be used again.
     """
-    if state.grad_fn is None or not torch.is_grad_enabled() or torch.compiler.is_compiling():
+    grad_fn = state.grad_fn
+    if grad_fn is None or not module.__dict__.get("_backward_ran", False):
         return
-    if not _is_finished(state.grad_fn):
+    if not _keeps_history(module):
         return
     location = Location(module)
 
     def warn(_: Tensor) -> None:
-        warnings.warn(
-            f"{location}: its state was left by a sequence whose backward has already run, so "
-            "torch is about to fail with 'backward through the graph a second time'. Call "
-            "functional.reset_net(net) after every batch, or functional.detach_net(net) to "
-            "keep the state without its history",
-            stacklevel=2,
-        )
+        if _is_finished(grad_fn):
+            warnings.warn(
+                f"{location}: its state was left by a sequence whose backward has already run, so "
+                "torch is about to fail with 'backward through the graph a second time'. Call "
+                "functional.reset_net(net) after every batch, or functional.detach_net(net) to "
+                "keep the state without its history",
+                stacklevel=2,
+            )
 
     state.register_hook(warn)
+
+
+def _keeps_history(module: nn.Module) -> bool:
+    """Whether the module's own state carries a graph from this call to the next."""
+    if not torch.is_grad_enabled() or torch.compiler.is_compiling():
+        return False
+    return id(module) not in _EXPLICIT.get()
 
 
 def _is_finished(grad_fn: Any) -> bool:
@@ -105,16 +135,10 @@ def _is_finished(grad_fn: Any) -> bool:
 
 
 def _is_freed(node: Any) -> bool:
-    kind: Any = type(node)
-    for name in _names_of_saved(kind):
-        try:
-            getattr(node, name)
-        except RuntimeError:
-            return True
+    for name in dir(node):
+        if name.startswith("_saved_") or name == "saved_tensors":
+            try:
+                getattr(node, name)
+            except RuntimeError:
+                return True
     return False
-
-
-@functools.cache
-def _names_of_saved(kind: Any) -> tuple[str, ...]:
-    # The raw names do not unpack: under a checkpoint, unpacking would recompute the forward.
-    return tuple(name for name in dir(kind) if name.startswith("_raw_saved_"))

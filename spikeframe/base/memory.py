@@ -66,13 +66,15 @@ class MemoryModule(nn.Module, StepModule):
         self._reset_values: dict[str, Any] = {}
         self._records: dict[str, list[Tensor]] = {}
         self._persistent_memories: set[str] = set()
+        self._backward_ran = False
 
     def register_memory(self, name: str, value: Any, persistent: bool = False) -> None:
         """Declare the memory ``name``, at ``value`` now and after every reset.
 
         Arguments:
             name: The attribute that reads and assigns the memory.
-            value: The reset value: a number, None, a tensor, or a container of them.
+            value: The reset value: a float, which in a neuron takes the input's shape at the
+                first step; or an int, bool, None, tensor or container, which nothing is done to.
             persistent: Keep the memory in ``state_dict`` while it is not at its reset value.
 
         Raises:
@@ -94,6 +96,7 @@ class MemoryModule(nn.Module, StepModule):
         for name in self._memories:
             self._memories[name] = FRESH
         self._records.clear()
+        self._backward_ran = False
 
     def get_reset_value(self, name: str) -> Any:
         """The value that the memory ``name`` takes at a reset."""
@@ -110,6 +113,12 @@ class MemoryModule(nn.Module, StepModule):
         for store in (self._memories, self._records):
             for name, value in store.items():
                 store[name] = _map_tensors(value, torch.Tensor.detach)
+        self._backward_ran = False
+
+    def load_memory(self, name: str, value: Any) -> None:
+        """Assign a memory; its reset value puts it back to the state after a reset."""
+        self._check_memory(name)
+        self._memories[name] = FRESH if _is(value, self.get_reset_value(name)) else value
 
     def named_memories(self) -> Iterator[tuple[str, Any]]:
         """Name and value of each memory of this module (not of its submodules)."""
@@ -146,18 +155,28 @@ class MemoryModule(nn.Module, StepModule):
         Arguments:
             x: One step of the input, [N, \\*]; its dtype decides: float64 for float64, else
                 float32.
-            names: The memories shaped like the input; all of them by default.
+            names: The memories shaped like the input; by default those that reset to a float.
 
         Raises:
             ValueError: A memory has another shape, or float64 values for a float32 input.
             RuntimeError: A memory is on another device.
         """
-        for name in self._memories if names is None else names:
+        if names is None:
+            names = [n for n in self._memories if isinstance(self.get_reset_value(n), float)]
+        for name in names:
             self._memories[name] = self._fitted(name, x)
 
     def record(self, name: str, value: Tensor) -> None:
         """Append one step of the sequence ``name`` kept for the user (such as ``v_seq``)."""
         self._records.setdefault(name, []).append(value.unsqueeze(0))
+
+    def record_sequence(self, name: str, values: Tensor | None) -> None:
+        """Keep the whole sequence ``name``, [T, N, \\*], in place of what was recorded."""
+        self._records[name] = [] if values is None else [values]
+
+    def forget_records(self) -> None:
+        """Drop the recorded sequences."""
+        self._records.clear()
 
     def recorded(self, name: str) -> Tensor | None:
         """The sequence ``name`` recorded so far, [T, N, \\*], or None."""
@@ -294,6 +313,13 @@ class MemoryModule(nn.Module, StepModule):
 
 def _state_dtype(x: Tensor) -> torch.dtype:
     return torch.float64 if x.dtype == torch.float64 else torch.float32
+
+
+def _is(value: Any, other: Any) -> bool:
+    """Whether two values are one object, or equal numbers."""
+    if value is other:
+        return True
+    return isinstance(value, int | float) and type(value) is type(other) and value == other
 
 
 def _keep_precision(fn: Callable[[Tensor], Tensor], value: Tensor) -> Tensor:

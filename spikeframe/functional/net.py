@@ -97,7 +97,7 @@ def set_backend(net: nn.Module, backend: str, instance: Any = None) -> None:
         backend: A name of ``kernels.NAMES``.
         instance: Only nodes of this class, or tuple of classes.
     Raises:
-        TypeError: ``net`` is not an nn.Module.
+        TypeError: ``net`` is not an nn.Module, or ``instance`` not a class.
         ValueError: The name is unknown.
     Warns:
         UserWarning: Some nodes keep their backend, with the reason.
@@ -110,6 +110,8 @@ def set_backend(net: nn.Module, backend: str, instance: Any = None) -> None:
         'eager'
     """
     kernels.check_name(backend)
+    if instance is not None and not isinstance(instance, type | tuple):
+        raise TypeError(f"instance must be a class or a tuple of classes, got {instance!r}")
     kept: dict[str, list[str]] = {}
     _modules(net)
     for name, module in net.named_modules():

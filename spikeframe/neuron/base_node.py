@@ -12,6 +12,7 @@ r"""What every neuron of the SpikingJelly family shares: charge, fire, reset.
 """
 
 import math
+import numbers
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import base, kernels, surrogate
-from ..base.guard import check_stateful_call
+from ..base.guard import check_stateful_call, note_backward
 from ..base.location import Location
 
 __all__ = ["BaseNode", "Scalar"]
@@ -66,6 +67,7 @@ class BaseNode(base.MemoryModule):
     """
 
     v: Any
+    _equation_parameters: tuple[str, ...] = ()
     v_threshold: Scalar
     v_reset: Scalar | None
 
@@ -85,6 +87,7 @@ class BaseNode(base.MemoryModule):
             self.v_reset = None
         else:
             self.set_parameter("v_reset", v_reset)
+            _check_finite("v_reset", self.v_reset)
         self.surrogate_function = _check_surrogate(surrogate_function)
         self.detach_reset = check_flag("detach_reset", detach_reset)
         self.store_v_seq = check_flag("store_v_seq", store_v_seq)
@@ -122,19 +125,23 @@ class BaseNode(base.MemoryModule):
         """The whole sequence, by the backend that ``backend`` names."""
         seqs = (x_seq, *input_seqs)
         kernels.check_sequences(seqs)
-        self.fit_memories(x_seq.detach()[0])
-        self._records.clear()
+        self._enter(x_seq.detach()[0])
+        self.forget_records()
         return kernels.choose(self, self.backend, x_seq.device).run(self, seqs)
 
     def forward(self, x: Tensor, *inputs: Any) -> Tensor:
         r"""Spikes of one step [N, \*] or of a sequence [T, N, \*], as ``step_mode`` says."""
         check_stateful_call(self)
         self._check_input(x)
-        if self.step_mode == "m":
-            return self.multi_step_forward(x, *inputs)
-        kernels.choose(self, self.backend, x.device)
-        self.fit_memories(x)
-        return self.eager_step(x, *inputs)
+        entering = dict(self._memories)
+        try:
+            spikes = self._run(x, *inputs)
+        except Exception:
+            # A step that failed half-way must not be what the next one starts from.
+            self._memories = entering
+            raise
+        note_backward(self, spikes, self.v)
+        return spikes
 
     def eager_step(self, x: Tensor, *inputs: Any) -> Tensor:
         """One step of the hooks in the precision of the state, spikes cast back."""
@@ -142,8 +149,7 @@ class BaseNode(base.MemoryModule):
         if spike.shape != x.shape:
             raise ValueError(
                 f"{Location(self)}: an input [N, *] of shape {list(x.shape)} gave spikes of shape "
-                f"{list(spike.shape)}: thresholds, resets and time constants must broadcast to "
-                "the input (one value per neuron, or [C, 1, 1] per channel of [N, C, H, W])"
+                f"{list(spike.shape)}: parameters must broadcast to the input"
             )
         if self.store_v_seq:
             self.record("v_seq", self.v)
@@ -153,9 +159,13 @@ class BaseNode(base.MemoryModule):
     def v_seq(self) -> Tensor | None:
         r"""V of the last sequence in 'm', or of all steps since the reset in 's', [T, N, \*].
 
-        None unless ``store_v_seq``.
+        None unless ``store_v_seq``. A subclass that loops over time itself may assign it.
         """
         return self.recorded("v_seq")
+
+    @v_seq.setter
+    def v_seq(self, v_seq: Tensor | None) -> None:
+        self.record_sequence("v_seq", v_seq)
 
     @property
     def backend(self) -> str:
@@ -179,18 +189,23 @@ class BaseNode(base.MemoryModule):
         return value
 
     def set_parameter(self, name: str, value: Scalar) -> None:
-        """Set a number, tensor (kept as a buffer) or nn.Parameter that the equations read.
+        """Set a number, tensor or nn.Parameter that the equations read.
+
+        A tensor is kept as a buffer, in torch's default dtype, as a number would be.
 
         Raises:
             TypeError: It is none of these, or not real.
             ValueError: It is nan.
         """
+        if isinstance(value, Tensor):
+            check_real(name, value)
         if isinstance(value, nn.Parameter):
             setattr(self, name, value)
         elif isinstance(value, Tensor):
-            self.register_buffer(name, value)
+            self.register_buffer(name, value.to(torch.get_default_dtype()))
         else:
             setattr(self, name, check_number(name, value))
+        self._equation_parameters = (*self._equation_parameters, name)
 
     def v_float_to_tensor(self, x: Tensor) -> None:
         """Give a membrane potential that is still a number the shape of the input."""
@@ -216,6 +231,47 @@ class BaseNode(base.MemoryModule):
             f"backend={self.backend}"
         )
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "surrogate_function" or name in self._equation_parameters:
+            # torch refuses to put a function where a module is, or a number where a tensor is.
+            for kind in ("_modules", "_parameters", "_buffers"):
+                self.__dict__[kind].pop(name, None)
+            if isinstance(value, Tensor) and not isinstance(value, nn.Parameter):
+                self.__dict__.pop(name, None)
+                self.register_buffer(name, value)
+                return
+        super().__setattr__(name, value)
+
+    def _run(self, x: Tensor, *inputs: Any) -> Tensor:
+        if self.step_mode == "m":
+            return self.multi_step_forward(x, *inputs)
+        kernels.choose(self, self.backend, x.device)
+        self._enter(x)
+        return self.eager_step(x, *inputs)
+
+    def _enter(self, x: Tensor) -> None:
+        """Bring states into the shape of a step ``x``; check the parameters against it."""
+        for name in self._equation_parameters:
+            value = getattr(self, name, None)
+            if isinstance(value, Tensor):
+                self._check_parameter(name, value, x)
+        shaped = [n for n in self._memories if isinstance(self.get_reset_value(n), float)]
+        self.fit_memories(x, shaped if "v" in shaped else ["v", *shaped])
+
+    def _check_parameter(self, name: str, value: Tensor, x: Tensor) -> None:
+        sizes = zip(reversed(value.shape), reversed(x.shape), strict=False)
+        if value.dim() > x.dim() or any(n not in (1, size) for n, size in sizes):
+            raise ValueError(
+                f"{Location(self)}: {name} has shape {list(value.shape)}, which does not "
+                f"broadcast to the input {list(x.shape)}: give it one value per neuron, or per "
+                "channel ([C, 1, 1] for an input [N, C, H, W])"
+            )
+        if value.dtype == torch.float64 and value.dim() and x.dtype != torch.float64:
+            raise ValueError(
+                f"{Location(self)}: {name} is float64 but the input is {x.dtype}: call "
+                "net.float(), or pass float64 inputs"
+            )
+
     def _check_input(self, x: Tensor) -> None:
         if not isinstance(x, Tensor):
             raise TypeError(f"{Location(self)} takes a tensor, got {type(x).__name__}")
@@ -238,14 +294,22 @@ def finite_threshold(v_threshold: Scalar) -> Scalar:
     return 0.0 if math.isinf(v_threshold) else v_threshold
 
 
+def check_real(name: str, value: Tensor) -> None:
+    """Raise a TypeError or ValueError unless the values are real numbers."""
+    if value.is_complex() or value.dtype == torch.bool:
+        raise TypeError(f"{name} must have real values, got {value.dtype}")
+    if value.is_floating_point() and bool(value.detach().isnan().any()):
+        raise ValueError(f"{name} must have values that are numbers, got nan among them")
+
+
 def check_number(name: str, value: Any) -> float:
-    """Return an int or float as a float.
+    """Return a real number as a float.
 
     Raises:
         TypeError: It is something else (a bool, a string).
         ValueError: It is nan.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(
             f"{name} must be a number, a tensor or an nn.Parameter, got {value!r} "
             f"({type(value).__name__})"
@@ -253,6 +317,11 @@ def check_number(name: str, value: Any) -> float:
     if math.isnan(value):
         raise ValueError(f"{name} must be a number, got nan")
     return float(value)
+
+
+def _check_finite(name: str, value: Any) -> None:
+    if not bool(torch.as_tensor(value).isfinite().all()):
+        raise ValueError(f"{name} must be finite, got {show(value)}")
 
 
 def check_flag(name: str, value: Any) -> bool:

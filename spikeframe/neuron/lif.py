@@ -1,5 +1,6 @@
 """The leaky integrate-and-fire neuron."""
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -104,11 +105,16 @@ def leak_target(v_reset: Scalar | None) -> Scalar:
 
 def check_tau(name: str, tau: Scalar) -> None:
     """Raise a ValueError unless every time constant is finite and greater than 1."""
-    smallest = tau.detach().min().item() if isinstance(tau, Tensor) else tau
-    finite = bool(torch.as_tensor(tau).isfinite().all())
-    if not (smallest > 1.0 and finite):
+    values = torch.as_tensor(tau).detach()
+    smallest, largest = values.min().item(), values.max().item()
+    what = f"{show(tau)} with values from {smallest} to {largest}" if values.dim() else f"{tau}"
+    if not largest < math.inf:
         raise ValueError(
-            f"{name} must be finite and greater than 1 (in time steps), got {show(tau)}"
-            f"{f' with minimum {smallest}' if isinstance(tau, Tensor) else ''}: tau = 1 forgets "
-            "everything at each step; for a membrane without leak use IFNode"
+            f"{name} must be finite and greater than 1 (in time steps), got {what}: for a "
+            "membrane without leak use IFNode"
+        )
+    if not smallest > 1.0:
+        raise ValueError(
+            f"{name} must be finite and greater than 1 (in time steps), got {what}: tau = 1 "
+            "forgets everything at each step"
         )

@@ -29,6 +29,26 @@ def test_states_can_be_saved_and_restored(case):
     assert torch.equal(net(x_seq), expected)
 
 
+def test_a_state_at_its_reset_value_is_restored_as_such():
+    node = neuron.LIFNode(v_reset=torch.full((4,), -0.1))
+    saved = base.extract_memories(node)
+    node(torch.rand(2, 4))
+    base.load_memories(node, saved)
+    node(torch.rand(3, 4))
+    number = neuron.IFNode()
+    base.load_memories(number, base.extract_memories(number))
+    number.v_reset = -0.5
+    assert number.v == -0.5
+
+
+def test_the_functional_form_keeps_the_modules_records():
+    node = neuron.IFNode(step_mode="m", store_v_seq=True)
+    node(sequence((3,)))
+    before = node.v_seq
+    base.to_functional_forward(node)((sequence((4,)),), (0.0,))
+    assert node.v_seq is before
+
+
 @pytest.mark.parametrize("case", NEURONS, ids=str)
 def test_the_functional_form_streams_without_touching_the_module(case):
     net, x_seq = net_of(case, case), sequence((3,))

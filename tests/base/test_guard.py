@@ -16,10 +16,21 @@ def net_of(case, step_mode="m"):
     return net
 
 
+def plain_spike(u):
+    return torch.sigmoid(u) + ((u >= 0).to(u) - torch.sigmoid(u)).detach()
+
+
+@pytest.mark.parametrize("detach_reset", [False, True])
+@pytest.mark.parametrize(
+    "spike",
+    [surrogate.ATan(), surrogate.ATan(spiking=False), plain_spike],
+    ids=["surrogate", "primitive", "callable"],
+)
 @pytest.mark.parametrize("step_mode", ["s", "m"])
 @pytest.mark.parametrize("case", NEURONS, ids=str)
-def test_a_forgotten_reset_is_announced_before_torchs_error(case, step_mode):
+def test_a_forgotten_reset_is_announced_before_torchs_error(case, step_mode, spike, detach_reset):
     net, x_seq = net_of(case, step_mode), sequence((3, 5))
+    net[1].surrogate_function, net[1].detach_reset = spike, detach_reset
     x = x_seq if step_mode == "m" else x_seq[0]
     net(x).sum().backward()
     loss = net(x).sum()
@@ -28,6 +39,18 @@ def test_a_forgotten_reset_is_announced_before_torchs_error(case, step_mode):
         pytest.raises(RuntimeError, match="backward through the graph a second time"),
     ):
         loss.backward()
+
+
+def test_a_forgotten_reset_is_announced_where_only_the_potential_is_used():
+    net, x_seq = net_of(NEURONS[1]), sequence((3, 5))
+    net(x_seq)
+    net[1].v.sum().backward()
+    net(x_seq)
+    with (
+        pytest.warns(UserWarning, match=r"reset_net"),
+        pytest.raises(RuntimeError, match="backward through the graph a second time"),
+    ):
+        net[1].v.sum().backward()
 
 
 @pytest.mark.parametrize("remedy", [functional.reset_net, functional.detach_net])
@@ -57,6 +80,21 @@ def test_plain_checkpoint_of_a_stateful_module_is_refused():
     message = r"LIFNode '1' runs inside a backward.*memory\.checkpoint"
     with pytest.raises(RuntimeError, match=message):
         loss.backward()
+
+
+@pytest.mark.parametrize("v_reset", [torch.full((4,), -0.1), torch.tensor(-0.1)])
+def test_memory_checkpoint_takes_tensors_as_reset_values(v_reset):
+    x_seq = sequence((3, 4))
+    nodes = [neuron.LIFNode(v_reset=v_reset, step_mode="m") for _ in range(2)]
+    assert torch.equal(memory.checkpoint(nodes[0], x_seq), nodes[1](x_seq))
+    assert torch.equal(nodes[0].v, nodes[1].v)
+
+
+def test_memory_checkpoint_drops_what_was_recorded_before():
+    node = neuron.IFNode(step_mode="m", store_v_seq=True)
+    node(sequence((3,)))
+    memory.checkpoint(node, sequence((3,)))
+    assert node.v_seq is None
 
 
 @pytest.mark.parametrize("step_mode", ["s", "m"])
@@ -94,10 +132,13 @@ def test_the_functional_form_serves_functorch():
 
 def test_a_data_parallel_replica_runs_sequences_only():
     node = neuron.IFNode(step_mode="m")
+    node.store_v_seq = True
     replica = node._replicate_for_data_parallel()
     x_seq = sequence((4,))
-    assert torch.equal(replica(x_seq), node(x_seq))
-    assert replica.v is not node.v
+    expected = replica(x_seq)
+    assert node.v == 0.0
+    assert node.v_seq is None
+    assert torch.equal(node(x_seq), expected)
     with pytest.raises(RuntimeError, match=r"IFNode carries a state.*DistributedDataParallel"):
         node._replicate_for_data_parallel()
     node.reset()

@@ -67,6 +67,9 @@ def test_a_persistent_memory_is_in_the_state_dict_while_live():
     counter(torch.ones(2))
     saved = counter.state_dict()
     assert saved["total"].tolist() == [1.0, 1.0]
+    counter.total = counter.total.requires_grad_() * 1
+    assert counter.state_dict()["total"].grad_fn is None
+    assert counter.state_dict(keep_vars=True)["total"].grad_fn is not None
     restored = Counter(persistent=True)
     restored.load_state_dict(saved)
     assert restored(torch.ones(2)).tolist() == [2.0, 2.0]
@@ -141,7 +144,11 @@ def test_states_follow_to_and_double():
     assert node(torch.full((2,), 0.1, dtype=torch.float64)).dtype == torch.float64
     with pytest.raises(ValueError, match=r"v is float64 but the input is torch.float32: call net"):
         node(torch.zeros(2))
+    node.store_v_seq = True
+    node(torch.zeros(2, dtype=torch.float64))
+    node.set_reset_value("v", torch.zeros(2))
     node.to("meta")
+    assert node.get_reset_value("v").device.type == node.v_seq.device.type == "meta"
     assert node.v.device.type == "meta"
     with pytest.raises(RuntimeError, match="v is on meta but the input is on cpu: move the net"):
         node(torch.zeros(2, dtype=torch.float64))
@@ -188,6 +195,15 @@ def test_a_state_assigned_by_hand_is_used_and_checked():
         node(torch.zeros(2))
 
 
+def test_a_reset_value_given_is_copied():
+    seen = [1]
+    counter = Counter()
+    counter.register_memory("given", seen)
+    counter.set_reset_value("seen", seen)
+    seen.append(2)
+    assert counter.given == counter.seen == [1]
+
+
 def test_names_of_memories_are_checked():
     counter = Counter()
     with pytest.raises(ValueError, match="Counter has 'total' already"):
@@ -207,11 +223,13 @@ def test_names_of_memories_are_checked():
 
 
 def test_detach_keeps_the_value_and_drops_the_history():
-    node = neuron.LIFNode()
+    node = neuron.LIFNode(store_v_seq=True)
     node(torch.full((2,), 0.3, requires_grad=True))
     value = node.v
     node.detach()
     assert node.v.grad_fn is None
+    assert node.v_seq.grad_fn is None
+    assert node.v_seq.shape == (1, 2)
     assert torch.equal(node.v, value)
     assert value.grad_fn is not None
 

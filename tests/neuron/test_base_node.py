@@ -2,6 +2,7 @@
 
 import inspect
 
+import numpy as np
 import pytest
 import torch
 from cases import NEURONS, TOLERANCE, sequence
@@ -35,6 +36,13 @@ def test_ints_are_accepted_for_floats(case):
         ({"v_threshold": "1"}, TypeError, r"v_threshold must be a number.*got '1' \(str\)"),
         ({"v_threshold": True}, TypeError, r"v_threshold must be a number.*got True"),
         ({"v_reset": float("nan")}, ValueError, "v_reset must be a number, got nan"),
+        ({"v_reset": float("inf")}, ValueError, "v_reset must be finite, got inf"),
+        (
+            {"v_threshold": torch.tensor(True)},
+            TypeError,
+            r"must have real values, got torch\.bool",
+        ),
+        ({"v_threshold": torch.tensor(float("nan"))}, ValueError, "numbers, got nan among them"),
         ({"v_threshold": None}, TypeError, "v_threshold must be a number.*got None"),
         ({"detach_reset": 1}, TypeError, "detach_reset must be True or False, got 1"),
         ({"store_v_seq": "yes"}, TypeError, "store_v_seq must be True or False, got 'yes'"),
@@ -154,12 +162,113 @@ def test_gradients_of_parameters_are_those_of_the_float64_lines(name):
 
 
 def test_parameters_that_enlarge_the_input_are_refused():
-    node = neuron.IFNode(v_threshold=torch.ones(4, 1, 3))
-    with pytest.raises(ValueError, match=r"\[2, 3\] gave spikes of shape \[4, 2, 3\]: thresholds"):
-        node(torch.zeros(2, 3))
-    reset = neuron.IFNode(v_reset=torch.zeros(4))
+    message = r"IFNode '0': v_threshold has shape \[4, 1, 3\], which does not broadcast .*\[2, 3\]"
+    with pytest.raises(ValueError, match=message):
+        nn.Sequential(neuron.IFNode(v_threshold=torch.ones(4, 1, 3)))(torch.zeros(2, 3))
+    with pytest.raises(ValueError, match=r"v_threshold has shape \[3\].*\[2, 4\]: give it one"):
+        neuron.IFNode(v_threshold=torch.ones(3))(torch.zeros(2, 4))
+    with pytest.raises(ValueError, match=r"v_reset has shape \[4\].*input \[2, 3\]"):
+        neuron.IFNode(v_reset=torch.zeros(4))(torch.zeros(2, 3))
+    node = neuron.IFNode()
+    node.set_reset_value("v", torch.zeros(4))
     with pytest.raises(ValueError, match=r"reset value of v has shape \[4\].*input \[2, 3\]"):
-        reset(torch.zeros(2, 3))
+        node(torch.zeros(2, 3))
+
+    class Widened(neuron.BaseNode):
+        def neuronal_charge(self, x):
+            self.v = self.v + x + torch.ones(4, 1, 1)
+
+    with pytest.raises(ValueError, match=r"\[2, 3\] gave spikes of shape \[4, 2, 3\]: parameters"):
+        Widened()(torch.zeros(2, 3))
+
+
+def test_a_step_that_fails_leaves_the_state_as_it_was():
+    class Failing(neuron.BaseNode):
+        fail = False
+
+        def neuronal_charge(self, x):
+            self.v = self.v + x
+            if self.fail:
+                raise KeyError("broken")
+
+    for step_mode, x in (("s", torch.full((2,), 0.25)), ("m", torch.full((3, 2), 0.25))):
+        node = Failing(step_mode=step_mode)
+        node(x)
+        before = node.v
+        node.fail = True
+        with pytest.raises(KeyError):
+            node(x)
+        assert node.v is before
+
+
+def test_float64_parameters_do_not_reach_a_float32_state():
+    node = neuron.LIFNode(tau=torch.tensor([2.0, 3.0], dtype=torch.float64))
+    for _ in range(2):
+        node(torch.ones(2))
+    assert node.v.dtype == node.tau.dtype == torch.float32
+    learned = neuron.IFNode(v_threshold=nn.Parameter(torch.ones(2, dtype=torch.float64)))
+    with pytest.raises(ValueError, match=r"v_threshold is float64 .*float32: call net\.float\(\)"):
+        learned(torch.ones(2))
+    assert learned.float()(torch.ones(2)).tolist() == [1.0, 1.0]
+    assert neuron.IFNode(v_threshold=torch.tensor(2))(torch.ones(2)).tolist() == [0.0, 0.0]
+
+
+def test_numbers_of_numpy_are_numbers():
+    assert repr(neuron.LIFNode(np.float32(2))) == repr(neuron.LIFNode(2.0))
+
+
+def test_a_subclass_may_loop_itself_and_keep_v_seq():
+    class Loop(neuron.IFNode):
+        def multi_step_forward(self, x_seq):
+            spikes, voltages = [], []
+            for x in x_seq:
+                spikes.append(self.single_step_forward(x))
+                voltages.append(self.v)
+            self.v_seq = torch.stack(voltages)
+            return torch.stack(spikes)
+
+    x_seq = sequence((3,))
+    loop, plain = Loop(step_mode="m"), neuron.IFNode(step_mode="m", store_v_seq=True)
+    assert torch.equal(loop(x_seq), plain(x_seq))
+    assert torch.equal(loop.v_seq, plain.v_seq)
+
+
+def test_only_memories_that_reset_to_a_float_take_the_inputs_shape():
+    class Many(neuron.IFNode):
+        def __init__(self):
+            super().__init__()
+            self.register_memory("count", 0)
+            self.register_memory("ready", False)
+            self.register_memory("table", torch.zeros(3, 3))
+            self.register_memory("trace", 0.5)
+
+        def neuronal_charge(self, x):
+            super().neuronal_charge(x)
+            self.count += 1
+            self.trace = 0.5 * self.trace
+
+    node = Many()
+    for _ in range(2):
+        node(torch.zeros(4))
+    assert (node.count, node.ready, node.table.shape) == (2, False, (3, 3))
+    assert node.trace.tolist() == [0.125] * 4
+
+
+def test_parameters_and_surrogates_may_be_replaced_by_other_kinds():
+    node = neuron.LIFNode()
+    kinds = [torch.tensor([1.0, 2.0]), 2, nn.Parameter(torch.ones(2)), 1.5, torch.ones(())]
+    for value in kinds:
+        node.v_threshold = value
+        assert node.v_threshold is value
+        in_state = isinstance(value, torch.Tensor)
+        assert ("v_threshold" in node.state_dict()) == in_state
+        node.reset()
+        node(torch.ones(3, 2))
+    assert not list(node.parameters())
+    for function in (torch.relu, surrogate.ATan(), torch.sigmoid):
+        node.surrogate_function = function
+        assert node.surrogate_function is function
+    assert not list(node.children())
 
 
 def test_the_documented_recipe_for_a_learned_threshold_works():
