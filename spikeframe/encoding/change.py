@@ -120,7 +120,7 @@ class DeltaEncoder(base.MemoryModule):
             )
 
     def _before(self, x: Tensor) -> Tensor:
-        self.fit_memories(x)
+        self.fit_memories(x, ["previous"])
         if self.previous is not None:
             previous: Tensor = self.previous
             return previous

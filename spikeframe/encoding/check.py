@@ -73,8 +73,8 @@ def check_within(caller: str, x: Tensor, high: float, allowed: str, remedy: str)
     smallest, largest = torch.stack(torch.aminmax(x.detach())).tolist()
     if not (smallest >= 0.0 and largest <= high):  # False for nan, which aminmax passes on
         raise ValueError(
-            f"{caller} takes values within {allowed}, got values from {smallest:g} to "
-            f"{largest:g}: {remedy}"
+            f"{caller} takes values within {allowed}, got values from {smallest:.8g} to "
+            f"{largest:.8g}: {remedy}"
         )
 
 

@@ -7,11 +7,14 @@ from .forward import (
     t_last_multi_step_forward,
     t_last_seq_to_ann_forward,
 )
+from .leaky import beta_from_tau, lif_step, tau_from_beta
 from .net import detach_net, reset_net, set_backend, set_step_mode
 
 __all__ = [
+    "beta_from_tau",
     "chunk_multi_step_forward",
     "detach_net",
+    "lif_step",
     "multi_step_forward",
     "reset_net",
     "seq_to_ann_forward",
@@ -19,4 +22,5 @@ __all__ = [
     "set_step_mode",
     "t_last_multi_step_forward",
     "t_last_seq_to_ann_forward",
+    "tau_from_beta",
 ]

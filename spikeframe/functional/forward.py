@@ -20,11 +20,11 @@ __all__ = [
 Modules = nn.Module | Callable[..., Any] | Sequence[nn.Module | Callable[..., Any]]
 
 
-def multi_step_forward(x_seq: Tensor, single_step_module: Modules) -> Any:
+def multi_step_forward(x_seq: Tensor | Sequence[Tensor], single_step_module: Modules) -> Any:
     r"""Feed a sequence step by step to single-step modules and stack the outputs.
 
     Arguments:
-        x_seq: The sequence, [T, N, \*].
+        x_seq: The sequence, [T, N, \*], or several of the same T, passed side by side.
         single_step_module: A module with step_mode 's', or a sequence of them applied in turn.
     Shape:
         output: [T, N, \*].
@@ -39,7 +39,8 @@ def multi_step_forward(x_seq: Tensor, single_step_module: Modules) -> Any:
     modules = _as_list(single_step_module)
     for module in modules:
         _refuse_mode(module, "m", "multi_step_forward runs one step at a time")
-    return kernels.loop_over_time(lambda x: _chain(x, modules), (x_seq,))
+    seqs = (x_seq,) if isinstance(x_seq, Tensor) else tuple(x_seq)
+    return kernels.loop_over_time(lambda *x: _chain(x, modules), seqs)
 
 
 def t_last_multi_step_forward(x_seq: Tensor, single_step_module: Modules) -> Tensor:
@@ -82,7 +83,8 @@ def t_last_seq_to_ann_forward(x_seq: Tensor, stateless_module: Modules) -> Tenso
 def chunk_multi_step_forward(split_size: int, x_seq: Tensor, multi_step_module: Modules) -> Tensor:
     r"""Feed a long sequence to multi-step modules in chunks of ``split_size`` steps.
 
-    The states carry over, so the result is that of one call; less is in memory at a time.
+    The states carry over, so the result is that of one call; less is in memory at a time. A
+    node's ``v_seq`` is that of the last chunk.
 
     Arguments:
         split_size: Steps per chunk, at least 1; the last chunk may be shorter.

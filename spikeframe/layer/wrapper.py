@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from .. import kernels
 from ..base import StepModule
 from ..base.location import Location
+from ..base.step import STEP_MODES
 from ..functional.sequence import fold, is_static, one_step, repeat, unfold
 
 __all__ = ["StatelessLayer", "check_rank"]
@@ -20,7 +21,9 @@ class StatelessLayer(StepModule, nn.Module):
     sequence is one call. Parameters, buffers and the keys of ``state_dict`` are torch's.
 
     A sequence that is one step expanded over time (``x.expand(T, *x.shape)``, a static image) is
-    computed once, and the output is an expanded view again.
+    computed once, and the output is an expanded view again, which no in-place operation may follow
+    (torch: "more than one element of the written-to tensor refers to a single memory location"):
+    use the plain form, or ``.clone()``.
 
     Arguments:
         args: As torch's class takes them.
@@ -50,6 +53,10 @@ class StatelessLayer(StepModule, nn.Module):
     """Whether equal steps give equal outputs. A layer that draws random numbers sets it False."""
 
     def __init__(self, *args: Any, step_mode: str = "s", **kwargs: Any) -> None:
+        if any(value in STEP_MODES for value in (*args, *kwargs.values()) if type(value) is str):
+            raise TypeError(
+                f"step_mode of {type(self).__name__} is given by name: write step_mode='m'"
+            )
         super().__init__(*args, **kwargs)
         self.step_mode = step_mode
 

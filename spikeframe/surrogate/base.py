@@ -91,6 +91,14 @@ class Surrogate(nn.Module):
             # A count stays an int (range needs one), all else becomes a float; bounds may be inf.
             setattr(self, name, value if type(value) is int else number(name, value, True))
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self.__dict__.get("parameter_names", ()) and isinstance(value, Tensor):
+            raise TypeError(
+                f"{name} of {type(self).__name__} must be a number, got a {type(value).__name__}: "
+                "no gradient reaches the numbers of a surrogate; assign value.item()"
+            )
+        super().__setattr__(name, value)
+
     def derivative(self, u: Tensor) -> Tensor:
         """What stands for the derivative of the spike, elementwise."""
         raise NotImplementedError(

@@ -68,6 +68,12 @@ def test_folding_takes_several_inputs_and_outputs():
         functional.seq_to_ann_forward(sequence(()), nn.Identity())
 
 
+def test_the_loop_takes_several_inputs():
+    x_seq, y_seq = sequence((2, 3)), sequence((2, 3), seed=1)
+    total = functional.multi_step_forward((x_seq, y_seq), [torch.add, nn.Identity()])
+    assert torch.equal(total, x_seq + y_seq)
+
+
 def test_folding_refuses_what_remembers():
     net = nn.Sequential(nn.Linear(5, 4), neuron.LIFNode())
     with pytest.raises(ValueError, match=r"must be stateless, got 1 \(LIFNode\): take it out"):

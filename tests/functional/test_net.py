@@ -114,6 +114,8 @@ def test_set_backend_applies_where_it_can_and_lists_the_rest_once():
     assert [m.backend for m in net[1]] == ["auto", "eager"]
     with pytest.raises(ValueError, match="backend must be one of 'auto', .*got 'cuda'"):
         functional.set_backend(net, "cuda")
+    with pytest.raises(TypeError, match="instance must be a class or a tuple .*got 'LIFNode'"):
+        functional.set_backend(net, "eager", instance="LIFNode")
 
 
 @pytest.mark.parametrize("mode_first", [True, False])

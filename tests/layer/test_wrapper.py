@@ -350,3 +350,11 @@ def test_layer_compiles_whole():
         lambda x: module(x.expand(4, *x.shape)), backend="eager", fullgraph=True
     )
     torch.testing.assert_close(static(x_seq[0]), net(x_seq[:1].repeat(4, 1, 1, 1, 1)))
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: layer.Linear(3, 3, True, "m"), lambda: layer.BatchNorm2d(3, device="s")]
+)
+def test_a_step_mode_by_position_is_refused(make):
+    with pytest.raises(TypeError, match="step_mode of .* is given by name: write step_mode='m'"):
+        make()
