@@ -152,6 +152,26 @@ def test_a_stateful_encoder_given_another_input(sj):
         ours(torch.zeros(1))
 
 
+def test_a_poisson_encoder_given_more_than_one(sj):
+    from spikingjelly.activation_based import encoding
+
+    x = torch.tensor([-1.0, 2.0])
+    assert encoding.PoissonEncoder()(x).tolist() == [0.0, 1.0]
+    with pytest.raises(ValueError, match=r"\[0, 1\]"):
+        spikeframe.encoding.PoissonEncoder()(x)
+    assert spikeframe.encoding.rate(x, 3).tolist() == [[0.0, 1.0]] * 3
+
+
+def test_single_steps_for_a_container_of_sequences(neuron):
+    from spikingjelly.activation_based import functional, layer
+
+    functional.set_step_mode(layer.MultiStepContainer(neuron.IFNode()), "s")
+    with pytest.raises(ValueError, match="'m' only"):
+        spikeframe.functional.set_step_mode(
+            spikeframe.layer.MultiStepContainer(our_neuron.IFNode()), "s"
+        )
+
+
 def test_leaky_swallows_spikes_without_reset_delay(snn):
     node, mem, spikes = snn.Leaky(beta=0.9, reset_delay=False), torch.zeros(1), []
     for x in (2.5, 0.0, 0.0, 0.0):
