@@ -55,7 +55,9 @@ class Surrogate(nn.Module):
     Arguments:
         spiking: True gives spikes; False gives the primitive, which autograd differentiates.
         strict: Fire only above the threshold (snnTorch), not at it (SpikingJelly).
-        parameters: Numbers that become attributes, are printed, and may be assigned at any time.
+        parameters: Numbers that become attributes, are printed, and may be assigned at any time. A
+            tensor or nn.Parameter may be assigned as well (per channel); as the spike does not
+            depend on it, it learns through the primitive only, not while spiking.
 
     Shape:
         u, output: any shape; the output has u's dtype.
@@ -90,14 +92,6 @@ class Surrogate(nn.Module):
         for name, value in parameters.items():
             # A count stays an int (range needs one), all else becomes a float; bounds may be inf.
             setattr(self, name, value if type(value) is int else number(name, value, True))
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in self.__dict__.get("parameter_names", ()) and isinstance(value, Tensor):
-            raise TypeError(
-                f"{name} of {type(self).__name__} must be a number, got a {type(value).__name__}: "
-                "no gradient reaches the numbers of a surrogate; assign value.item()"
-            )
-        super().__setattr__(name, value)
 
     def derivative(self, u: Tensor) -> Tensor:
         """What stands for the derivative of the spike, elementwise."""
