@@ -1,5 +1,6 @@
 """The engine: runs a neuron's step over a whole sequence, on the backend that fits."""
 
+from . import operations as operations
 from .backend import BACKENDS, NAMES, Backend, check_name, choose, explain, why_not
 from .eager import check_sequences, loop_over_time
 

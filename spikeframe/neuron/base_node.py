@@ -235,7 +235,7 @@ def finite_threshold(v_threshold: Scalar) -> Scalar:
     """
     if isinstance(v_threshold, Tensor):
         return torch.where(torch.isinf(v_threshold), 0.0, v_threshold)
-    return 0.0 if math.isinf(v_threshold) else v_threshold
+    return 0.0 if abs(v_threshold) == math.inf else v_threshold
 
 
 def check_number(name: str, value: Any) -> float:
