@@ -55,6 +55,11 @@ class Expression:
         """Whether it is a truth value."""
         return self.op in OPERATIONS and OPERATIONS[self.op].boolean
 
+    @property
+    def computed_from(self) -> tuple["Expression", ...]:
+        """The operands that its value needs (a spike needs no derivative)."""
+        return self.args[-1:] if self.op == "spike" else self.args
+
     def apply(self, op: str, *others: "Expression | float") -> "Expression":
         """The operation ``op`` on this value and others."""
         operands = (self, *(as_expression(other, self.pool) for other in others))
@@ -106,7 +111,7 @@ def order(roots: Iterable[Expression], known: Iterable[Expression] = ()) -> list
             done[value] = None
         else:
             stack.append((value, True))
-            stack += [(operand, False) for operand in reversed(value.args)]
+            stack += [(operand, False) for operand in reversed(value.computed_from)]
     return list(done)
 
 
@@ -127,7 +132,7 @@ def gradients(
 
     for output, cotangent in outputs:
         add(output, cotangent)
-    for value in reversed(order(output for output, _ in outputs)):
+    for value in reversed(_differentiable(output for output, _ in outputs)):
         rule = OPERATIONS[value.op].derivative if value.op in OPERATIONS else None
         if value not in cotangents or rule is None:
             continue
@@ -136,6 +141,27 @@ def gradients(
             if part is not None and operand.op != "constant":
                 add(operand, part)
     return [cotangents.get(value) for value in wanted]
+
+
+def _differentiable(outputs: Iterable[Expression]) -> list[Expression]:
+    """The values that a gradient may reach on its way back, operands first.
+
+    A spike's gradient goes to the distance from the threshold, though its value is computed
+    from a comparison.
+    """
+    done: dict[Expression, None] = {}
+    stack = [(output, False) for output in outputs]
+    while stack:
+        value, operands_done = stack.pop()
+        if value in done:
+            continue
+        if operands_done:
+            done[value] = None
+        else:
+            stack.append((value, True))
+            operands = value.args[:1] if value.op == "spike" else value.args
+            stack += [(operand, False) for operand in operands]
+    return list(done)
 
 
 def _identity(op: str, operands: tuple[Expression, ...]) -> Expression | None:

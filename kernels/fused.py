@@ -8,12 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from . import torch_program
+from . import torch_program, cpp
 from .program import Program, compile_trace
 from .symbol import Untraceable
 from .trace import Trace, trace
 
 __all__ = ["run", "why_not"]
+
+
+ENGINE: Any = torch_program
 
 
 @dataclass
@@ -73,7 +76,7 @@ def run(node: Any, x_seqs: Sequence[Tensor]) -> Tensor:
     if grad:
         results = _Fused.apply(program, len(x_seqs), len(states), *x_seqs, *states, *parameters)
     else:
-        outputs, states, _ = torch_program.forward(program, x_seqs, states, parameters)
+        outputs, states, _ = ENGINE.forward(program, x_seqs, states, parameters)
         results = (*outputs, *states)
     for name, state in zip(names, results[program.n_outputs :], strict=True):
         setattr(node, name, state)
@@ -88,7 +91,7 @@ class _Fused(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, program: Program, n: int, m: int, *values: Any) -> tuple[Tensor, ...]:
         x_seqs, states, parameters = values[:n], values[n : n + m], values[n + m :]
-        outputs, new_states, saved = torch_program.forward(program, x_seqs, states, parameters)
+        outputs, new_states, saved = ENGINE.forward(program, x_seqs, states, parameters)
         ctx.program, ctx.sizes = program, (n, m)
         ctx.numbers = [None if isinstance(p, Tensor) else p for p in parameters]
         kept = [x_seqs[i] for i in program.saved_inputs]
@@ -109,7 +112,7 @@ class _Fused(torch.autograd.Function):
         parameters = [next(tensors) if p is None else p for p in ctx.numbers]
         shape, dtype, device = ctx.shape
         like = kept[0] if kept[: a + b] else torch.empty(shape, dtype=dtype, device=device)
-        x_grads, state_grads, totals = torch_program.backward(
+        x_grads, state_grads, totals = ENGINE.backward(
             program,
             grads[: program.n_outputs],
             grads[program.n_outputs :],
