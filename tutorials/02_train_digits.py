@@ -17,7 +17,9 @@ torch.set_num_threads(1)  # networks this small are slower on more
 
 # 1797 images of 8x8 pixels, every fifth held out for the test.
 train, test = load_images("digits", split="random", seed=0)
-print(f"{len(train)} training images of shape {tuple(train.images.shape[1:])}, {len(test)} for test")
+print(
+    f"{len(train)} training images of shape {tuple(train.images.shape[1:])}, {len(test)} for test"
+)
 
 
 # The network is written as any PyTorch network; a neuron stands where a ReLU would.

@@ -87,7 +87,7 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
 def _add_training(parser: argparse.ArgumentParser) -> None:
     rates = ", ".join(f"{rate:g} for {name}" for name, rate in OPTIMIZERS.items())
     group = parser.add_argument_group("training")
-    group.add_argument("--epochs", type=int, metavar="N", help="(default: 20; other data: 10)")
+    group.add_argument("--epochs", type=int, metavar="N", help="(default: 15; other data: 10)")
     group.add_argument(
         "-b", dest="batch_size", type=int, metavar="N", help="images per batch (default: 64)"
     )

@@ -8,13 +8,13 @@ from torch.nn import functional as F
 
 __all__ = ["jitter"]
 
-SHIFT = 1 / 8  # of the side: a pixel of an 8x8 digit
+SHIFT = 1 / 16  # of the side: half a pixel of an 8x8 digit
 TURN = 10 * math.pi / 180
 SCALE = 0.1
 
 
 def jitter(images: Tensor, generator: torch.Generator) -> Tensor:
-    r"""Move each image by up to an eighth, turn it by up to 10 degrees, scale it by up to 10 %.
+    r"""Move each image by up to a sixteenth, turn it by up to 10 degrees, scale it by up to 10 %.
 
     Arguments:
         images: Intensities, [N, C, H, W].

@@ -35,10 +35,12 @@ class Batches:
     def __init__(
         self, data: ImageSet, batch_size: int, generator: torch.Generator, workers: int = 0
     ) -> None:
+        self._generator, self._images, self._batch_size = generator, len(data), batch_size
+        self._tasks: list[Task] = []
         self._loader = DataLoader(
             _Prepared(data),
             batch_size=None,
-            sampler=_Tasks(len(data), batch_size, generator),
+            sampler=_Given(self._tasks),
             num_workers=workers,
             persistent_workers=workers > 0,
             # Else the loader takes a number of torch's global generator at every epoch.
@@ -46,23 +48,26 @@ class Batches:
         )
 
     def __len__(self) -> int:
-        return len(self._loader)
+        return -(-self._images // self._batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        order = torch.randperm(self._images, generator=self._generator)
+        seeds = torch.randint(LARGEST, (len(self),), generator=self._generator)
+        self._tasks[:] = zip(order.split(self._batch_size), seeds.tolist(), strict=True)
         yield from self._loader
 
 
-class _Tasks(Sampler[Task]):
-    def __init__(self, images: int, batch_size: int, generator: torch.Generator) -> None:
-        self.images, self.batch_size, self.generator = images, batch_size, generator
+class _Given(Sampler[Task]):
+    """Tasks drawn beforehand: how often a loader asks for them depends on its workers."""
+
+    def __init__(self, tasks: list[Task]) -> None:
+        self.tasks = tasks
 
     def __len__(self) -> int:
-        return -(-self.images // self.batch_size)
+        return len(self.tasks)
 
     def __iter__(self) -> Iterator[Task]:
-        order = torch.randperm(self.images, generator=self.generator)
-        seeds = torch.randint(LARGEST, (len(self),), generator=self.generator)
-        return zip(order.split(self.batch_size), seeds.tolist(), strict=True)
+        return iter(self.tasks)
 
 
 class _Prepared(Dataset[tuple[Tensor, Tensor]]):

@@ -72,7 +72,7 @@ class Fit:
         seconds = time.perf_counter() - start
         tested = evaluate(self.learner, self.split.test)
         return {
-            "epoch": len(self.rows) + 1,
+            "epoch": float(len(self.rows) + 1),
             "train_loss": trained.loss,
             "train_accuracy": trained.accuracy,
             "test_loss": tested.loss,

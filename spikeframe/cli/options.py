@@ -23,8 +23,8 @@ __all__ = [
 SPLITS = ("random", "writers")
 NEURONS = ("if", "lif", "plif")
 # The optimisers with their default learning rates.
-OPTIMIZERS = {"adamw": 5e-3, "adam": 5e-3, "sgd": 0.1}
-EPOCHS_OF_DIGITS, EPOCHS_OF_OTHERS = 20, 10
+OPTIMIZERS = {"adamw": 3e-3, "adam": 3e-3, "sgd": 0.1}
+EPOCHS_OF_DIGITS, EPOCHS_OF_OTHERS = 15, 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,8 +157,7 @@ def _check_numbers(options: Options) -> None:
 
 def _check_device(name: str) -> None:
     try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
+        torch.zeros((), device=torch.device(name)).item()  # a value that comes back
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise CommandError(

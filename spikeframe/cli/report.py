@@ -74,7 +74,7 @@ def _figure(split: Split, fits: list[Fit]) -> bytes:
     figure = plot.training_figure(
         curves={fit.learner.title: fit.rows for fit in fits},
         image=images[0],
-        spikes={name: calls[0][:, 0] for name, calls in spikes.items()},
+        spikes={f"layer {i}": calls[0][:, 0] for i, calls in enumerate(spikes.values(), 1)},
         potentials=potentials[:, 0],
         classes=split.test.classes,
         label=int(labels[0]),

@@ -156,7 +156,7 @@ class StatefulEncoder(base.MemoryModule):
                 f"is on {x.device}: move the net with net.to(device), or call "
                 "functional.reset_net(net)"
             )
-        if x.shape != encoded.shape or x.dtype != encoded.dtype or not torch.equal(x, encoded):
+        if x.dtype != encoded.dtype or not torch.equal(x, encoded):
             raise ValueError(
                 f"{Location(self)} is at step {self.t} of the encoding of another input "
                 f"({_show(encoded)}), got a different one ({_show(x)}): call "

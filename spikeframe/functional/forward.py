@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import base, kernels
+from .sequence import fold, unfold
 
 __all__ = [
     "chunk_multi_step_forward",
@@ -70,11 +71,7 @@ def seq_to_ann_forward(x_seq: Tensor | Sequence[Tensor], stateless_module: Modul
     shapes = [list(seq.shape) for seq in seqs]
     if any(len(shape) < 2 for shape in shapes) or len({shape[1] for shape in shapes}) > 1:
         raise ValueError(f"seq_to_ann_forward takes [T, N, *] of equal T and N, got {shapes}")
-    outputs = _chain(tuple(seq.flatten(0, 1) for seq in seqs), modules)
-    steps = seqs[0].shape[:2]
-    if isinstance(outputs, tuple):
-        return tuple(output.unflatten(0, steps) for output in outputs)
-    return outputs.unflatten(0, steps)
+    return unfold(_chain(tuple(map(fold, seqs)), modules), seqs[0])
 
 
 def t_last_seq_to_ann_forward(x_seq: Tensor, stateless_module: Modules) -> Tensor:
@@ -132,8 +129,8 @@ def _refuse_mode(module: Any, step_mode: str, why: str) -> None:
     ]
     if found:
         raise ValueError(
-            f"{why}, but these have step_mode {step_mode!r}: {', '.join(found)}. Call "
-            f"functional.set_step_mode(net, {wanted!r})"
+            f"{why}, but these have step_mode {step_mode!r}: {', '.join(found)}. Set theirs to "
+            f"{wanted!r}, with functional.set_step_mode(net, {wanted!r}) for a whole net"
         )
 
 

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from .. import kernels
 from ..base import MemoryModule
 from ..base.location import Location
-from .sequence import is_static, one_step, repeat
+from ..functional.sequence import is_static, one_step, repeat
 from .wrapper import check_rank
 
 __all__ = ["Dropout", "Dropout2d"]

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from .. import kernels
 from ..base import StepModule
 from ..base.location import Location
-from .sequence import fold, is_static, one_step, repeat, unfold
+from ..functional.sequence import fold, is_static, one_step, repeat, unfold
 
 __all__ = ["StatelessLayer", "check_rank"]
 
@@ -98,15 +98,19 @@ def check_rank(module: Any, x: Tensor, shapes: tuple[str, ...]) -> None:
         x: Its input.
         shapes: What one step may look like, as in :attr:`StatelessLayer.shapes`.
     """
-    sequences = tuple(f"[T, {shape[1:]}" for shape in shapes if shape.startswith("[N"))
-    allowed, other = (shapes, sequences) if module.step_mode == "s" else (sequences, shapes)
+    mode = module.step_mode
+    allowed = shapes if mode == "s" else _of_sequences(shapes)
     if any(_fits(x, shape) for shape in allowed):
         return
-    mode, what = module.step_mode, "one step" if module.step_mode == "s" else "a sequence"
+    what, other = ("one step", _of_sequences(shapes)) if mode == "s" else ("a sequence", shapes)
     raise ValueError(
         f"{Location(module)} with step_mode {mode!r} takes {what} {' or '.join(allowed)}, got an "
         f"input of shape {list(x.shape)}: {_remedy(mode, any(_fits(x, s) for s in other))}"
     )
+
+
+def _of_sequences(shapes: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"[T, {shape[1:]}" for shape in shapes if shape.startswith("[N"))
 
 
 def _fits(x: Tensor, shape: str) -> bool:

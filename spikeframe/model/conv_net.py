@@ -54,10 +54,10 @@ class ConvNet(nn.Module):
         super().__init__()
         _check_sizes(image_shape, n_classes, channels)
         width, *sides = image_shape
-        self.features = nn.Sequential()
+        self.stages = nn.Sequential()
         for out_channels in channels:
             pools = min(sides) >= 2 * SMALLEST_SIDE
-            self.features.append(_stage(width, out_channels, pools, activation))
+            self.stages.append(_stage(width, out_channels, pools, activation))
             width, sides = out_channels, [side // 2 if pools else side for side in sides]
         self.flatten = layer.Flatten()
         self.classifier = layer.Linear(width * sides[0] * sides[1], n_classes)
@@ -65,7 +65,7 @@ class ConvNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Scores of each class at each step."""
-        scores: Tensor = self.readout(self.classifier(self.flatten(self.features(x))))
+        scores: Tensor = self.readout(self.classifier(self.flatten(self.stages(x))))
         return scores
 
 

@@ -18,7 +18,7 @@ class Sigmoid(Surrogate):
         \sigma'(u) = \alpha s (1 - s), \qquad s = \frac{1}{1 + e^{-\alpha u}}
 
     The peak is :math:`\alpha / 4`. It is finite for every u and slope; snnTorch 1.0.0 writes the
-    same derivative as a quotient of exponentials, which is nan from :math:`\alpha u < -89` on.
+    same derivative as a quotient of exponentials, nan below u = -3.42 at its default slope of 25.
 
     Arguments:
         alpha: Slope of the logistic function at the threshold, times 4; greater than 0.

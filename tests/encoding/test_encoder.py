@@ -211,6 +211,17 @@ def test_a_wrong_encoding_is_named(encoding, got):
     assert encoder.spike is None
 
 
+def test_a_wrong_encoding_that_was_assigned_is_dropped():
+    class Wrong(StatefulEncoder):
+        def single_step_encode(self, x):
+            self.spike = x
+
+    encoder = Wrong(3)
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"must give a tensor \[T, N, \*\] with T=3, got"):
+            encoder(X)
+
+
 def test_base_classes_name_what_is_missing():
     with pytest.raises(NotImplementedError, match=r"must define single_step_encode\(x\)"):
         StatefulEncoder(3)(X)

@@ -114,6 +114,13 @@ def test_latency_of_halves_is_that_of_their_values(dtype):
     assert torch.equal(s_seq.float(), play(encoder, x.float(), 40))
 
 
+def test_latency_of_doubles_is_not_rounded_to_floats():
+    # t = 2.5 + 1e-8, which float32 rounds to the tie.
+    x = torch.tensor([1.0 - 0.250000001], dtype=torch.float64)
+    assert steps_of(latency(x, 11, tau=10.0, mode="linear")).tolist() == [3]
+    assert steps_of(play(LatencyEncoder(11), x, 11)).tolist() == [3]
+
+
 @pytest.mark.parametrize("shape", [(), (0,), (3, 5), (2, 1, 3, 7)])
 @pytest.mark.parametrize("clip", [False, True])
 def test_latency_shapes(shape, clip):

@@ -49,10 +49,12 @@ def test_probability_0_never_fires_and_1_always(encode, dtype, monkeypatch):
     # The extreme draws: torch.rand gives 0 and the largest number below 1.
     draws = iter([0.0, math.nextafter(1.0, 0.0)])
 
+    drawn = torch.float64 if dtype == torch.float64 else torch.float32
+    largest = 1.0 - torch.finfo(drawn).eps / 2
+
     def extreme(shape, *, generator, dtype, device):
-        assert dtype in (torch.float32, torch.float64)
-        limit = 1.0 - torch.finfo(dtype).eps / 2
-        return torch.full(shape, min(next(draws), limit), dtype=dtype, device=device)
+        assert dtype == drawn
+        return torch.full(shape, min(next(draws), largest), dtype=dtype, device=device)
 
     monkeypatch.setattr(torch, "rand", extreme)
     for _ in range(2):

@@ -77,11 +77,11 @@ def test_folding_refuses_what_remembers():
 
 
 def test_the_wrong_step_mode_is_refused():
-    with pytest.raises(ValueError, match=r"step_mode 'm': 1 \(IFNode\)\. Call functional"):
+    with pytest.raises(ValueError, match=r"step_mode 'm': 1 \(IFNode\)\. Set theirs to 's'"):
         functional.multi_step_forward(
             sequence((5,)), nn.Sequential(nn.Identity(), neuron.IFNode(step_mode="m"))
         )
-    with pytest.raises(ValueError, match=r"step_mode 's': itself \(IFNode\)\. Call functional"):
+    with pytest.raises(ValueError, match=r"step_mode 's': itself \(IFNode\)\. Set theirs"):
         functional.chunk_multi_step_forward(2, sequence((5,)), neuron.IFNode())
 
 

@@ -182,11 +182,19 @@ def test_step_mode_container_carries_memories_in_both_modes():
     assert torch.equal(torch.stack([net(x) for x in x_seq]), together)
 
 
+@pytest.mark.parametrize(("stateful", "batches"), [(True, 4), (False, 1)])
+def test_step_mode_container_folds_time_where_stateless(stateful, batches):
+    norm = nn.BatchNorm1d(3)
+    layer.StepModeContainer(stateful, norm, step_mode="m")(torch.rand(4, 5, 3))
+    assert norm.num_batches_tracked == batches
+
+
 def test_step_mode_container_is_sliced_whole():
     linear = nn.Linear(3, 3)
     part = layer.StepModeContainer(True, linear, linear, nn.ReLU(), step_mode="m")[:2]
     assert isinstance(part, layer.StepModeContainer)
-    assert (part.stateful, part.step_mode, len(part)) == (True, "m", 2)
+    assert (part.stateful, part.step_mode) == (True, "m")
+    assert list(part) == [linear, linear]
 
 
 def test_step_mode_container_refuses():

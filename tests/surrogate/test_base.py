@@ -86,11 +86,14 @@ def test_derivative_is_that_of_the_primitive(case):
 
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("case", PRIMITIVES, ids=str)
-def test_primitive_is_never_nan(case, dtype):
+def test_primitive_and_its_slope_are_never_nan(case, dtype):
     u = torch.tensor([0, 1, 50, 1e4, torch.inf], dtype=dtype)
-    result = case.make(spiking=False)(torch.cat([-u, u]))
+    u = torch.cat([-u, u]).requires_grad_()
+    result = case.make(spiking=False)(u)
+    result.sum().backward()
     assert result.dtype == dtype
     assert not result.isnan().any()
+    assert u.grad.isfinite().all()
 
 
 @pytest.mark.parametrize("dtype", FLOATS)

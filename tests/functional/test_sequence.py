@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from spikeframe.layer.sequence import fold, is_static, one_step, repeat, unfold
+from spikeframe.functional.sequence import fold, is_static, one_step, repeat, unfold
 
 SHAPE = (4, 3, 2, 5, 5)
 
@@ -52,7 +52,7 @@ def test_static_is_an_expanded_view_of_more_than_one_step():
     x = torch.rand(3, 2)
     assert is_static(x.expand(4, 3, 2))
     assert is_static(x[0, 0].expand(4))
-    assert not is_static(x.expand(1, 3, 2))
+    assert not is_static(x.expand(4, 3, 2)[:1])
     assert not is_static(x.repeat(4, 1, 1))
     assert not is_static(x.unsqueeze(1).expand(3, 4, 2))
 
@@ -111,6 +111,7 @@ def make_leaf_view(x):
         make_leaf_view,
         lambda x: x.detach().expand(4, 3, 2),
         lambda x: x[:1].expand(4, 3, 2),
+        lambda x: x.expand(4, 5, 3, 2),
         lambda x: x.t().reshape(2, 3).t().expand(4, 3, 2),
         lambda x: x.expand(2, 4, 3, 2)[0],
     ],
