@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from . import eager
+from . import cpp, eager, fused, torch_program
 
 __all__ = ["BACKENDS", "NAMES", "Backend", "check_name", "choose", "explain", "why_not"]
 
@@ -35,8 +35,21 @@ class Backend:
     why_not: Callable[[Any, torch.device], str | None]
 
 
+def _fused(name: str, engine: fused.Engine) -> Backend:
+    return Backend(
+        name,
+        lambda node, input_seqs: fused.run(engine, node, input_seqs),
+        lambda node, device: fused.why_not(engine, node, device),
+    )
+
+
 # In the order in which 'auto' prefers them.
 BACKENDS: dict[str, Backend] = {
+    "cpp": _fused("cpp", fused.Engine(cpp.forward, cpp.backward, cpp.why_not)),
+    "torch": _fused(
+        "torch",
+        fused.Engine(torch_program.forward, torch_program.backward, torch_program.why_not),
+    ),
     "eager": Backend("eager", eager.run, lambda node, device: None),
 }
 

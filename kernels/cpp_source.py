@@ -174,24 +174,24 @@ class _Kernel:
     def forward(self) -> str:
         """Inputs, states, outputs, saved values, new states, parameters."""
         p = self.program
-        self._sequences("x", range(p.n_inputs), strided=True)
+        self._sequences("x", range(p.n_inputs))
         self._states("v", p.n_states)
         self._written("o", p.n_outputs)
-        self._written("k_out", p.n_saved)
+        self._written("k_out", p.n_saved, "R")
         self._parameters()
         results = self._code(p.forward)
         n, m = p.n_outputs, p.n_states
         self._store("o", results[:n])
-        self._store("k_out", results[n + m :])
+        self._store("k_out", results[n + m :], "R")
         self._carry("v", results[n : n + m])
         return self._text("forward", "i")
 
     def backward(self, code: Code) -> str:
         """Cotangents, saved values and inputs, states' cotangents, input gradients, parameters."""
         p = self.program
-        self._sequences("g", range(p.n_outputs), strided=True)
-        self._sequences("k", range(p.n_saved))
-        self._sequences("x", p.saved_inputs, strided=True)
+        self._sequences("g", range(p.n_outputs))
+        self._sequences("k", range(p.n_saved), "R")
+        self._sequences("x", p.saved_inputs)
         self._states("c", p.n_states)
         self._written("gx", p.n_inputs)
         self._parameters()
@@ -210,25 +210,25 @@ class _Kernel:
         self.n_integers += 1
         return f"integers[{self.n_integers - 1}]"
 
-    def _sequences(self, kind: str, indices: Sequence[int], strided: bool = False) -> None:
+    def _sequences(self, kind: str, indices: Sequence[int], of: str = "S") -> None:
         for i in indices:
             name, base = f"{kind}{i}", self._pointer()
             stride = self._integer()
-            self.enter.append(f"const S* const base_{name} = (const S*){base} + at;")
+            self.enter.append(f"const {of}* const base_{name} = (const {of}*){base} + at;")
             self.enter.append(f"const int64_t stride_{name} = {stride};")
             self.pointers.append(
-                f"const S* __restrict__ const p_{name} = base_{name} + t * stride_{name};"
+                f"const {of}* __restrict__ const p_{name} = base_{name} + t * stride_{name};"
             )
             self.prefetch.append(f"p_{name}")
             self.body.append(f"const R {name} = (R)p_{name}[l];")
 
-    def _written(self, kind: str, count: int) -> None:
+    def _written(self, kind: str, count: int, of: str = "S") -> None:
         for i in range(count):
             name, base, stride = f"{kind}{i}", self._pointer(), self._integer()
-            self.enter.append(f"S* const base_{name} = (S*){base} + at;")
+            self.enter.append(f"{of}* const base_{name} = ({of}*){base} + at;")
             self.enter.append(f"const int64_t stride_{name} = {stride};")
             self.pointers.append(
-                f"S* __restrict__ const p_{name} = base_{name} + t * stride_{name};"
+                f"{of}* __restrict__ const p_{name} = base_{name} + t * stride_{name};"
             )
 
     def _states(self, kind: str, count: int) -> None:
@@ -278,8 +278,8 @@ class _Kernel:
             self.body.append(f"const {kind} {line.target} = {form.format(*operands)};")
         return [_literal(r) for r in code.results]
 
-    def _store(self, kind: str, results: Sequence[str]) -> None:
-        self.body += [f"p_{kind}{i}[l] = (S)({r});" for i, r in enumerate(results)]
+    def _store(self, kind: str, results: Sequence[str], of: str = "S") -> None:
+        self.body += [f"p_{kind}{i}[l] = ({of})({r});" for i, r in enumerate(results)]
 
     def _carry(self, kind: str, results: Sequence[str]) -> None:
         self.body += [f"a_{kind}{i}[l] = {r};" for i, r in enumerate(results)]

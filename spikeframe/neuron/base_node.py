@@ -132,9 +132,11 @@ class BaseNode(base.MemoryModule):
         self._check_input(x)
         if self.step_mode == "m":
             return self.multi_step_forward(x, *inputs)
-        kernels.choose(self, self.backend, x.device)
         self.fit_memories(x)
-        return self.eager_step(x, *inputs)
+        backend = kernels.choose(self, self.backend, x.device)
+        if backend.name == "eager":
+            return self.eager_step(x, *inputs)
+        return backend.run(self, [value.unsqueeze(0) for value in (x, *inputs)]).squeeze(0)
 
     def eager_step(self, x: Tensor, *inputs: Any) -> Tensor:
         """One step of the hooks in the precision of the state, spikes cast back."""
