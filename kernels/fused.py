@@ -7,14 +7,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .cache import Traced, traced
+from . import eager
+from .cache import traced
+from .call import Call, Ready
 from .layout import Layout
 from .program import Program
 
 __all__ = ["Engine", "run", "why_not"]
 
-Parameter = Tensor | float
 Sequences = list[Tensor]
+
+SECOND = (
+    "this backend differentiates once and in reverse (no create_graph=True, no vmap over a "
+    "backward): use backend='eager', for a whole net functional.set_backend(net, 'eager')"
+)
 
 
 @dataclass(frozen=True)
@@ -35,73 +41,67 @@ class Engine:
     why_not: Callable[[torch.device], str | None]
 
 
-def why_not(engine: Engine, node: Any, device: torch.device) -> str | None:
-    """Why the engine cannot run a node on a device now, or None."""
+def why_not(engine: Engine, node: Any, device: torch.device, call: Call | None) -> str | None:
+    """Why the engine cannot run a node on a device now, or this call of it, or None."""
+    reason = _why_not_now() or engine.why_not(device)
+    if reason is not None:
+        return reason
+    if call is None:
+        return traced(node, getattr(node, "n_inputs", 1)).reason
+    return call.ready if isinstance(call.ready, str) else None
+
+
+def _why_not_now() -> str | None:
     if torch.compiler.is_compiling():
         return "torch.compile traces the node's own lines, which is backend='eager'"
     if torch._C._functorch.peek_interpreter_stack() is not None:
-        return "torch.func transforms differentiate the node's own lines, which is 'eager'"
-    reason = engine.why_not(device)
-    return traced(node).reason if reason is None else reason
+        return "torch.func transforms the node's own lines, which is backend='eager'"
+    if torch.autograd.forward_ad._current_level >= 0:
+        return "forward-mode differentiation follows the node's own lines: use backend='eager'"
+    return None
 
 
-def run(engine: Engine, node: Any, input_seqs: Sequence[Tensor]) -> Tensor:
+def run(engine: Engine, call: Call) -> Tensor:
     r"""Spikes [T, N, \*] of a node; its states become those after the last step."""
-    x_seqs = [x if x.is_floating_point() else x.to(torch.float32) for x in input_seqs]
-    known = traced(node, len(x_seqs))
-    if known.trace is None:
-        raise RuntimeError(known.reason)
-    names = [name for name, _ in known.trace.states]
-    states = [getattr(node, name) for name in names]
-    parameters = [uniform.evaluate(node) for uniform, _ in known.trace.parameters]
-    _check_parameters(node, parameters, x_seqs[0])
+    node, ready = call.node, call.ready
+    if isinstance(ready, str):
+        raise RuntimeError(ready)
+    if ready.enlarged is not None:
+        eager.run(node, call.inputs)  # raises what the lines themselves say of it
+        raise ValueError(ready.enlarged)
     kept = ("v",) if node.store_v_seq else ()
-    program = _program(known, x_seqs, states, parameters, [names.index(name) for name in kept])
-    if program.backward is None:
-        layout = Layout(x_seqs[0])
-        outputs, new_states, _ = engine.forward(program, layout, x_seqs, states, parameters)
-        results = (*outputs, *new_states)
-    else:
-        results = _Fused.apply(engine, program, *x_seqs, *states, *parameters)
+    program = _program(ready, [ready.names.index(name) for name in kept])
+    results = _results(engine, program, ready)
     n = program.n_outputs
-    for name, state in zip(names, results[n:], strict=True):
+    for name, state in zip(ready.names, results[n:], strict=True):
         setattr(node, name, state)
     for name, sequence in zip(kept, results[1:n], strict=True):
         node.record_sequence(f"{name}_seq", sequence)
-    spikes: Tensor = results[0]
-    return spikes
+    spikes = results[0]
+    return spikes if spikes.dtype == ready.dtype else spikes.to(ready.dtype)
 
 
-def _program(
-    known: Traced,
-    x_seqs: Sequence[Tensor],
-    states: Sequence[Tensor],
-    parameters: Sequence[Parameter],
-    sequences: Sequence[int],
-) -> Program:
+def _results(engine: Engine, program: Program, ready: Ready) -> Sequence[Tensor]:
+    if program.backward is not None:
+        values = (*ready.x_seqs, *ready.states, *ready.parameters)
+        return _Fused.apply(engine, program, *values)  # type: ignore[no-any-return,no-untyped-call]
+    outputs, states, _ = engine.forward(
+        program, Layout(ready.x_seqs[0]), ready.x_seqs, ready.states, ready.parameters
+    )
+    return (*outputs, *states)
+
+
+def _program(ready: Ready, sequences: Sequence[int]) -> Program:
     """The program for what needs a gradient in this call."""
-    wanted = [
-        i for i, p in enumerate(parameters) if isinstance(p, Tensor) and p.requires_grad
-    ]
-    needed = bool(wanted) or any(x.requires_grad for x in (*x_seqs, *states))
-    if not (needed and torch.is_grad_enabled()):
+    known = ready.known
+    if not torch.is_grad_enabled():
         return known.program(sequences, None)
-    return known.program(sequences, wanted)
-
-
-def _check_parameters(node: Any, parameters: Sequence[Parameter], x_seq: Tensor) -> None:
-    """Raise what eager would say of parameters that change the shape or precision."""
-    step = x_seq.shape[1:]
-    for p in parameters:
-        if not isinstance(p, Tensor) or p.dim() == 0:
-            continue
-        if p.dtype == torch.float64 and x_seq.dtype != torch.float64:
-            raise ValueError(
-                f"{type(node).__name__} has a float64 parameter of shape {list(p.shape)} but the "
-                f"input is {x_seq.dtype}: call net.float(), or use backend='eager'"
-            )
-        if torch.broadcast_shapes(p.shape, step) != step:
-            node.eager_step(*(x_seq.detach()[0],))
+    wanted = [
+        i for i, p in enumerate(ready.parameters) if isinstance(p, Tensor) and p.requires_grad
+    ]
+    if wanted or any(value.requires_grad for value in (*ready.x_seqs, *ready.states)):
+        return known.program(sequences, wanted)
+    return known.program(sequences, None)
 
 
 class _Fused(torch.autograd.Function):
@@ -124,11 +124,8 @@ class _Fused(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Any, ...]:
-        if torch.is_grad_enabled():
-            raise RuntimeError(
-                "this backend has no second derivative (create_graph=True): use backend='eager', "
-                "for a whole net functional.set_backend(net, 'eager')"
-            )
+        if torch.is_grad_enabled() or torch._C._functorch.peek_interpreter_stack() is not None:
+            raise RuntimeError(SECOND)
         program: Program = ctx.program
         k, i = program.n_saved, len(program.saved_inputs)
         kept = ctx.saved_tensors

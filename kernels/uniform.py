@@ -76,7 +76,12 @@ class Uniform:
     def decide(self, convert: Callable[[Any], Any]) -> Any:
         """``convert`` of the value, taken for granted from now on."""
         value = convert(self._value)
-        self._guards.add(lambda node: convert(self.evaluate(node)), value)
+
+        def read(node: Any) -> Any:
+            with torch.no_grad():
+                return convert(self.evaluate(node))
+
+        self._guards.add(read, value)
         return value
 
     @property
@@ -128,7 +133,9 @@ def _operator(name: str, reverse: bool) -> Callable[..., Any]:
     def method(self: Uniform, *others: Any) -> Any:
         if any(hasattr(type(other), "__symbolic__") for other in others):
             return NotImplemented
-        return self.call(function, *others, self) if reverse else self.call(function, self, *others)
+        return (
+            self.call(function, *others, self) if reverse else self.call(function, self, *others)
+        )
 
     return method
 

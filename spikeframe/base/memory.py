@@ -157,11 +157,11 @@ class MemoryModule(nn.Module, StepModule):
 
     def record(self, name: str, value: Tensor) -> None:
         """Append one step of the sequence ``name`` kept for the user (such as ``v_seq``)."""
-        self._records.setdefault(name, []).append(value.unsqueeze(0))
+        self.record_sequence(name, value.unsqueeze(0))
 
     def record_sequence(self, name: str, values: Tensor) -> None:
-        """Keep the sequence ``name`` for the user, in place of what was recorded of it."""
-        self._records[name] = [values]
+        """Append several steps, [T, N, \\*], of the sequence ``name`` kept for the user."""
+        self._records.setdefault(name, []).append(values)
 
     def recorded(self, name: str) -> Tensor | None:
         """The sequence ``name`` recorded so far, [T, N, \\*], or None."""

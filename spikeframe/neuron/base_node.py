@@ -11,6 +11,7 @@ r"""What every neuron of the SpikingJelly family shares: charge, fire, reset.
 :math:`f`, one hook in plain torch; a backend may run the hooks as one fused kernel.
 """
 
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any
@@ -26,6 +27,8 @@ __all__ = ["BaseNode", "Scalar"]
 
 Scalar = float | Tensor
 """A number, a tensor (per channel, per neuron), or an nn.Parameter."""
+
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 class BaseNode(base.MemoryModule):
@@ -124,7 +127,8 @@ class BaseNode(base.MemoryModule):
         kernels.check_sequences(seqs)
         self.fit_memories(x_seq.detach()[0])
         self._records.clear()
-        return kernels.choose(self, self.backend, x_seq.device).run(self, seqs)
+        call = kernels.Call(self, seqs)
+        return kernels.choose(self, self.backend, x_seq.device, call).run(call)
 
     def forward(self, x: Tensor, *inputs: Any) -> Tensor:
         r"""Spikes of one step [N, \*] or of a sequence [T, N, \*], as ``step_mode`` says."""
@@ -133,10 +137,11 @@ class BaseNode(base.MemoryModule):
         if self.step_mode == "m":
             return self.multi_step_forward(x, *inputs)
         self.fit_memories(x)
-        backend = kernels.choose(self, self.backend, x.device)
+        call = kernels.Call(self, [_as_sequence(value) for value in (x, *inputs)])
+        backend = kernels.choose(self, self.backend, x.device, call)
         if backend.name == "eager":
             return self.eager_step(x, *inputs)
-        return backend.run(self, [value.unsqueeze(0) for value in (x, *inputs)]).squeeze(0)
+        return backend.run(call).squeeze(0)
 
     def eager_step(self, x: Tensor, *inputs: Any) -> Tensor:
         """One step of the hooks in the precision of the state, spikes cast back."""
@@ -158,6 +163,12 @@ class BaseNode(base.MemoryModule):
         None unless ``store_v_seq``.
         """
         return self.recorded("v_seq")
+
+    @property
+    def n_inputs(self) -> int:
+        """The number of inputs of a step: the arguments that ``neuronal_charge`` needs."""
+        needed = inspect.signature(self.neuronal_charge).parameters.values()
+        return sum(p.default is p.empty and p.kind in _POSITIONAL for p in needed)
 
     @property
     def backend(self) -> str:
@@ -274,6 +285,10 @@ def show(value: Scalar) -> str:
         kind = "Parameter" if isinstance(value, nn.Parameter) else "tensor"
         return f"{value.item():.4g}" if value.dim() == 0 else f"{kind}{list(value.shape)}"
     return f"{value}"
+
+
+def _as_sequence(value: Any) -> Any:
+    return value.unsqueeze(0) if isinstance(value, Tensor) else value
 
 
 def _check_surrogate(function: Any) -> Callable[[Tensor], Tensor]:
