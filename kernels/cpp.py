@@ -2,22 +2,35 @@
 
 import ctypes
 import functools
+import os
 import sys
-from collections.abc import Sequence
-from typing import Any
+from array import array
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from .build import compiler, load
+from .cpp_preamble import LANES, MOST_LANES
 from .cpp_source import source
 from .layout import Layout
 from .program import Program
 
-__all__ = ["backward", "forward"]
+__all__ = ["backward", "forward", "why_not"]
 
 # Below this many steps of neurons, waking a second thread costs more than it saves.
 SMALLEST_SHARE = 32768
+
+# A sequence of more bytes goes past the caches, which would not keep it for the next layer.
+MOST_CACHED = 2**21
+
+# Up to this many steps, rows of a quarter are faster: the next step's are fetched in time.
+FEW_STEPS = 32
+
+# New memory from this size on is asked for in pages of HUGE_PAGE bytes.
+HUGE = 2**22
+HUGE_PAGE = 2**21
+MADV_HUGEPAGE = 14
 
 
 def forward(
@@ -30,15 +43,12 @@ def forward(
     r"""Outputs [T, N, \*], states after the last step, and saved values [T, N, \*]."""
     call = _Call(program, parameters, layout)
     for x_seq in x_seqs:
-        call.sequence(layout.match(x_seq))
+        call.read(layout.match(x_seq))
     new_states = [layout.step() for _ in states]
     for state, new in zip(states, new_states, strict=True):
-        call.pointer(layout.match_step(state), new)
-    outputs = [layout.sequence() for _ in range(program.n_outputs)]
-    saved = [layout.sequence(layout.precision) for _ in range(program.n_saved)]
-    for sequence in (*outputs, *saved):
-        call.sequence(sequence)
-    call.add_parameters()
+        call.carry(layout.match_step(state), new)
+    outputs = [call.write(layout.dtype) for _ in range(program.n_outputs)]
+    saved = [call.write(layout.precision) for _ in range(program.n_saved)]
     call.run("forward")
     return outputs, new_states, saved
 
@@ -55,19 +65,15 @@ def backward(
     r"""Cotangents of the inputs [T, N, \*], the first states, and (per neuron) the parameters."""
     call = _Call(program, parameters, layout)
     for grad in output_grads:
-        call.sequence(layout.zeros() if grad is None else layout.match(grad))
+        call.read(layout.zeros() if grad is None else layout.match(grad))
     for sequence in (*saved, *map(layout.match, x_seqs.values())):
-        call.sequence(sequence)
+        call.read(sequence)
     first = [layout.step() for _ in state_grads]
     for grad, new in zip(state_grads, first, strict=True):
-        call.pointer(None if grad is None else layout.match_step(grad), new)
-    x_grads = [layout.sequence() for _ in range(program.n_inputs)]
-    for x_grad in x_grads:
-        call.sequence(x_grad)
-    call.add_parameters()
+        call.carry(None if grad is None else layout.match_step(grad), new)
+    x_grads = [call.write(layout.dtype) for _ in range(program.n_inputs)]
     totals = [layout.step() for _ in program.differentiated]
-    call.pointer(*totals)
-    call.run("backward")
+    call.run("backward", totals)
     return x_grads, first, totals
 
 
@@ -77,62 +83,96 @@ class _Call:
     def __init__(
         self, program: Program, parameters: Sequence[Tensor | float], layout: Layout
     ) -> None:
-        self.program, self.layout = program, layout
-        self.parameters = parameters
-        self.kinds = tuple(isinstance(p, Tensor) and p.numel() > 1 for p in parameters)
-        self.numbers = [0.0 if k else _number(p) for p, k in zip(parameters, self.kinds, strict=True)]
-        self.pointers: list[int | None] = []
-        self.integers: list[int] = []
+        self._program, self._layout = program, layout
+        self._parameters = parameters
+        self._arguments = array("q")
         self._alive: list[Tensor] = []
 
-    def sequence(self, sequence: Tensor) -> None:
-        """Where it lies, and how far apart its steps are."""
-        self.pointer(sequence)
-        self.integers.append(sequence.stride(0))
+    def read(self, sequence: Tensor) -> None:
+        """A sequence: where it lies, and how far apart its steps are."""
+        self._arguments.extend((sequence.data_ptr(), sequence.stride(0)))
+        self._alive.append(sequence)
 
-    def pointer(self, *tensors: Tensor | None) -> None:
-        """Where tensors lie."""
-        for tensor in tensors:
-            self.pointers.append(None if tensor is None else tensor.data_ptr())
-            if tensor is not None:
-                self._alive.append(tensor)
+    def carry(self, first: Tensor | None, last: Tensor) -> None:
+        """A state before the first step (None for 0) and after the last."""
+        self._arguments.extend((0 if first is None else first.data_ptr(), last.data_ptr()))
+        self._alive.append(last if first is None else first)
 
-    def add_parameters(self) -> None:
-        """The arrays among the parameters; the numbers go by themselves."""
-        for parameter, is_array in zip(self.parameters, self.kinds, strict=True):
-            if is_array:
-                values, inner, size = self.layout.index(parameter)  # type: ignore[arg-type]
-                self.pointer(values)
-                self.integers += [inner, size]
+    def write(self, dtype: torch.dtype) -> Tensor:
+        """A new sequence: where it lies, how far apart its steps are, whether past the caches."""
+        sequence = self._layout.sequence(dtype)
+        size = sequence.numel() * sequence.element_size()
+        if size > HUGE:
+            _use_huge_pages(sequence.data_ptr(), size)
+        self._arguments.extend((sequence.data_ptr(), self._layout.size, size > MOST_CACHED))
+        return sequence
 
-    def run(self, name: str) -> None:
+    def run(self, name: str, totals: Sequence[Tensor] = ()) -> None:
         """Call the kernel."""
-        layout = self.layout
-        storage = str(layout.dtype).removeprefix("torch.")
-        shares = max(1, layout.steps * layout.size // SMALLEST_SHARE)
-        _kernel(self.program, self.kinds, storage, name)(
-            layout.steps,
-            layout.size,
-            (ctypes.c_void_p * len(self.pointers))(*self.pointers),
-            (ctypes.c_int64 * len(self.integers))(*self.integers),
-            (ctypes.c_double * len(self.numbers))(*self.numbers),
-            min(torch.get_num_threads(), shares),
+        kinds, numbers = [], array("d")
+        for parameter in self._parameters:
+            is_array = isinstance(parameter, Tensor) and parameter.numel() > 1
+            kinds.append(is_array)
+            numbers.append(0.0 if is_array else _number(parameter))
+            if is_array:
+                values, inner, size = self._layout.index(parameter)  # type: ignore[arg-type]
+                self._arguments.extend((values.data_ptr(), inner, size))
+                self._alive.append(values)
+        self._arguments.extend(total.data_ptr() for total in totals)
+        steps, size = self._layout.steps, self._layout.size
+        threads = _threads(steps * size)
+        _kernel(self._program, tuple(kinds), self._layout.dtype, name)(
+            *(steps, size, _block(steps, size, threads)),
+            *(self._arguments.buffer_info()[0], numbers.buffer_info()[0], threads),
         )
 
 
 @functools.cache
-def _kernel(program: Program, kinds: tuple[bool, ...], storage: str, name: str) -> Any:
+def _kernel(
+    program: Program, kinds: tuple[bool, ...], dtype: torch.dtype, name: str
+) -> Callable[..., None]:
+    storage = str(dtype).removeprefix("torch.")
     function = getattr(load(source(program, kinds, storage)), name)
     function.argtypes = [
-        *(ctypes.c_int64, ctypes.c_int64),
-        *(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int),
+        *(ctypes.c_int64, ctypes.c_int64, ctypes.c_int64),
+        *(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int),
     ]
     function.restype = None
-    return function
+    return function  # type: ignore[no-any-return]
 
 
 def _number(parameter: Tensor | float) -> float:
-    return parameter.detach().item() if isinstance(parameter, Tensor) else float(parameter)
+    return parameter.item() if isinstance(parameter, Tensor) else float(parameter)
+
+
+def _threads(work: int) -> int:
+    if _FORKED:
+        return 1
+    return max(1, min(torch.get_num_threads(), work // SMALLEST_SHARE))
+
+
+def _block(steps: int, size: int, threads: int) -> int:
+    """Neurons of a block: whole inner loops, in the caches, and work for every thread."""
+    most = MOST_LANES if steps > FEW_STEPS else MOST_LANES // 4
+    share = -(-size // (threads * LANES)) * LANES
+    return max(LANES, min(most, share))
+
+
+def _use_huge_pages(address: int, size: int) -> None:
+    """Ask for large pages where new memory will be written whole: far fewer page faults.
+
+    The kernel of the system may decline, which changes nothing but the time.
+    """
+    start = -(-address // HUGE_PAGE) * HUGE_PAGE
+    length = (address + size - start) // HUGE_PAGE * HUGE_PAGE
+    if length > 0:
+        _LIBC.madvise(start, length, MADV_HUGEPAGE)
+
+
+_LIBC = ctypes.CDLL(None)
+_LIBC.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+_FORKED: list[bool] = []
+os.register_at_fork(after_in_child=lambda: _FORKED.append(True))
 
 
 def why_not(device: torch.device) -> str | None:
