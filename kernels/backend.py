@@ -45,7 +45,7 @@ def _fused(name: str, engine: fused.Engine) -> Backend:
 
 # In the order in which 'auto' prefers them.
 BACKENDS: dict[str, Backend] = {
-    "cpp": _fused("cpp", fused.Engine(cpp.forward, cpp.backward, cpp.why_not)),
+    "cpp": _fused("cpp", fused.Engine(cpp.forward, cpp.backward, cpp.why_not, cpp.prepare)),
     "torch": _fused(
         "torch",
         fused.Engine(torch_program.forward, torch_program.backward, torch_program.why_not),

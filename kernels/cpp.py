@@ -10,13 +10,15 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from .build import compiler, load
+from .build import BuildError, load
 from .cpp_preamble import LANES, MOST_LANES
 from .cpp_source import source
 from .layout import Layout
 from .program import Program
 
-__all__ = ["backward", "forward", "why_not"]
+__all__ = ["backward", "forward", "prepare", "why_not"]
+
+PROBE = 'extern "C" int probe() { return 1; }\n'
 
 # Below this many steps of neurons, waking a second thread costs more than it saves.
 SMALLEST_SHARE = 32768
@@ -77,6 +79,40 @@ def backward(
     return x_grads, first, totals
 
 
+def why_not(device: torch.device) -> str | None:
+    """Why C++ cannot run on a device, or None; builds the smallest library to know."""
+    if device.type != "cpu":
+        return f"C++ kernels run on the CPU, not on {device.type}"
+    if sys.platform != "linux":
+        return f"C++ kernels are built on Linux, not on {sys.platform}: nobody measured there yet"
+    return _why_not_here()
+
+
+@functools.cache
+def _why_not_here() -> str | None:
+    try:
+        load(PROBE)
+    except BuildError as error:
+        return str(error)
+    return None
+
+
+def prepare(
+    program: Program, dtype: torch.dtype, parameters: Sequence[Tensor | float]
+) -> str | None:
+    """Build what a call of a program needs; the reason where that fails, or None."""
+    return _prepared(program, _kinds(parameters), dtype)
+
+
+@functools.cache
+def _prepared(program: Program, kinds: tuple[bool, ...], dtype: torch.dtype) -> str | None:
+    try:
+        _kernel(program, kinds, dtype, "forward")
+    except BuildError as error:
+        return str(error)
+    return None
+
+
 class _Call:
     """Collects the arguments in the order in which the source numbers them."""
 
@@ -109,10 +145,8 @@ class _Call:
 
     def run(self, name: str, totals: Sequence[Tensor] = ()) -> None:
         """Call the kernel."""
-        kinds, numbers = [], array("d")
-        for parameter in self._parameters:
-            is_array = isinstance(parameter, Tensor) and parameter.numel() > 1
-            kinds.append(is_array)
+        kinds, numbers = _kinds(self._parameters), array("d")
+        for parameter, is_array in zip(self._parameters, kinds, strict=True):
             numbers.append(0.0 if is_array else _number(parameter))
             if is_array:
                 values, inner, size = self._layout.index(parameter)  # type: ignore[arg-type]
@@ -121,7 +155,7 @@ class _Call:
         self._arguments.extend(total.data_ptr() for total in totals)
         steps, size = self._layout.steps, self._layout.size
         threads = _threads(steps * size)
-        _kernel(self._program, tuple(kinds), self._layout.dtype, name)(
+        _kernel(self._program, kinds, self._layout.dtype, name)(
             *(steps, size, _block(steps, size, threads)),
             *(self._arguments.buffer_info()[0], numbers.buffer_info()[0], threads),
         )
@@ -138,7 +172,12 @@ def _kernel(
         *(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int),
     ]
     function.restype = None
-    return function  # type: ignore[no-any-return]
+    return function
+
+
+def _kinds(parameters: Sequence[Tensor | float]) -> tuple[bool, ...]:
+    """Which parameters are arrays; the others go as numbers."""
+    return tuple(isinstance(p, Tensor) and p.numel() > 1 for p in parameters)
 
 
 def _number(parameter: Tensor | float) -> float:
@@ -173,14 +212,3 @@ _LIBC = ctypes.CDLL(None)
 _LIBC.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 _FORKED: list[bool] = []
 os.register_at_fork(after_in_child=lambda: _FORKED.append(True))
-
-
-def why_not(device: torch.device) -> str | None:
-    """Why C++ cannot run on a device, or None."""
-    if device.type != "cpu":
-        return f"C++ kernels run on the CPU, not on {device.type}"
-    if sys.platform != "linux":
-        return f"C++ kernels are built on Linux, not on {sys.platform}: nobody measured there yet"
-    if compiler() is None:
-        return "there is no C++ compiler: install g++, or name one in the variable CXX"
-    return None

@@ -23,6 +23,11 @@ SECOND = (
 )
 
 
+def _nothing(*call: Any) -> str | None:
+    """There is nothing to prepare."""
+    return None
+
+
 @dataclass(frozen=True)
 class Engine:
     r"""What runs a program over a sequence.
@@ -34,11 +39,14 @@ class Engine:
             none), saved values, saved inputs and parameters: cotangents of the inputs, the first
             states, and (per neuron) the differentiated parameters.
         why_not: The reason it cannot run on a device, or None.
+        prepare: From program, dtype and parameters of a call: the reason it cannot run that,
+            or None; what has to be built is built here.
     """
 
     forward: Callable[..., tuple[Sequences, Sequences, Sequences]]
     backward: Callable[..., tuple[Sequences, Sequences, Sequences]]
     why_not: Callable[[torch.device], str | None]
+    prepare: Callable[[Program, torch.dtype, Sequence[Tensor | float]], str | None] = _nothing
 
 
 def why_not(engine: Engine, node: Any, device: torch.device, call: Call | None) -> str | None:
@@ -48,7 +56,10 @@ def why_not(engine: Engine, node: Any, device: torch.device, call: Call | None) 
         return reason
     if call is None:
         return traced(node, getattr(node, "n_inputs", 1)).reason
-    return call.ready if isinstance(call.ready, str) else None
+    ready = call.ready
+    if isinstance(ready, str):
+        return ready
+    return engine.prepare(_program(node, ready), ready.x_seqs[0].dtype, ready.parameters)
 
 
 def _why_not_now() -> str | None:
@@ -69,8 +80,8 @@ def run(engine: Engine, call: Call) -> Tensor:
     if ready.enlarged is not None:
         eager.run(node, call.inputs)  # raises what the lines themselves say of it
         raise ValueError(ready.enlarged)
-    kept = ("v",) if node.store_v_seq else ()
-    program = _program(ready, [ready.names.index(name) for name in kept])
+    kept = _kept(node)
+    program = _program(node, ready)
     results = _results(engine, program, ready)
     n = program.n_outputs
     for name, state in zip(ready.names, results[n:], strict=True):
@@ -91,9 +102,15 @@ def _results(engine: Engine, program: Program, ready: Ready) -> Sequence[Tensor]
     return (*outputs, *states)
 
 
-def _program(ready: Ready, sequences: Sequence[int]) -> Program:
-    """The program for what needs a gradient in this call."""
+def _kept(node: Any) -> tuple[str, ...]:
+    """The states whose sequences the node keeps."""
+    return ("v",) if node.store_v_seq else ()
+
+
+def _program(node: Any, ready: Ready) -> Program:
+    """The program for what is kept and what needs a gradient in this call."""
     known = ready.known
+    sequences = [ready.names.index(name) for name in _kept(node)]
     if not torch.is_grad_enabled():
         return known.program(sequences, None)
     wanted = [
