@@ -1,32 +1,28 @@
-"""Keeps the trace of each node and the programs made of it, as long as they hold."""
+"""Keeps the traces of each node and the programs made of them, as long as they hold."""
 
-import contextlib
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 
+from .guards import Guards
 from .program import Program, compile_trace
-from .symbol import Untraceable
 from .trace import Trace, trace
-from .uniform import Guards
+from .untraceable import Untraceable
 from .verify import verify
 
 __all__ = ["Traced", "traced"]
 
+# A node that is switched to and fro (training, a flag) finds its older traces again.
+MOST_KEPT = 4
+
 
 class Traced:
-    """A node's trace, or the reason why it has none, and the programs made of it.
+    """A node's trace, or the reason why it has none, and the programs made of it."""
 
-    Arguments:
-        guards: What the trace, or its failure, took for granted.
-        trace: The trace, or None.
-        reason: Why there is none, or None.
-    """
-
-    def __init__(self, guards: Guards, trace: Trace | None, reason: str | None) -> None:
-        self.guards, self.trace, self.reason = guards, trace, reason
+    def __init__(self, made: Trace | None, reason: str | None, guards: Guards) -> None:
+        self.trace, self.reason, self.guards = made, reason, guards
         self._programs: dict[Any, Program] = {}
 
     def program(self, sequences: Sequence[int], differentiated: Sequence[int] | None) -> Program:
@@ -49,51 +45,39 @@ class Traced:
         return self._programs[key]
 
 
-_TRACED: "weakref.WeakKeyDictionary[Any, dict[int, Traced]]" = weakref.WeakKeyDictionary()
+# Apart from the nodes, so that copies and pickles of them carry none.
+_TRACED: "weakref.WeakKeyDictionary[Any, dict[Any, tuple[Traced, ...]]]"
+_TRACED = weakref.WeakKeyDictionary()
 
 
-def traced(node: Any, n_inputs: int = 1) -> Traced:
-    """The node's trace, made again where what it took for granted no longer holds."""
-    known = _TRACED.setdefault(node, {})
-    found = known.get(n_inputs)
-    if found is None or not found.guards.hold(node):
-        found = known[n_inputs] = _trace(node, n_inputs)
-    return found
+def traced(node: Any, n_inputs: int = 1, double: bool = False) -> Traced:
+    """The node's trace, made again where what it took for granted no longer holds.
 
+    Two threads that trace the same node make two traces, of which one is kept.
 
-def _trace(node: Any, n_inputs: int) -> Traced:
-    guards, names = Guards(), tuple(name for name, _ in node.named_memories())
-    try:
-        with _by_itself():
-            made = trace(node, names, n_inputs, guards)
-            found = Traced(guards, made, None)
-            verify(node, made, found.program((), _all_parameters(made)))
-    except Untraceable as error:
-        return Traced(guards, None, str(error))
-    return found
-
-
-@contextlib.contextmanager
-def _by_itself() -> Iterator[None]:
-    """Autograd as it is by default, whatever the call stands in.
-
-    A checkpoint counts the tensors saved in it, and would count these the first time only.
+    Arguments:
+        node: The node.
+        n_inputs: The number of inputs of a step.
+        double: Whether its state is float64, else float32.
     """
-    with (
-        torch.inference_mode(False),
-        torch.enable_grad(),
-        torch.autograd.graph.saved_tensors_hooks(_as_it_is, _as_it_is),
-    ):
-        yield
+    known = _TRACED.setdefault(node, {})
+    key = (n_inputs, double, torch.get_default_dtype())
+    kept = known.get(key, ())
+    for found in kept:
+        if found.guards.hold(node):
+            return found
+    made = _trace(node, n_inputs, double)
+    known[key] = (made, *kept)[:MOST_KEPT]
+    return made
 
 
-def _as_it_is(value: Any) -> Any:
-    return value
-
-
-def _all_parameters(made: Trace) -> list[int]:
-    return [
-        i
-        for i, (uniform, _) in enumerate(made.parameters)
-        if getattr(uniform.value, "requires_grad", False)
-    ]
+def _trace(node: Any, n_inputs: int, double: bool) -> Traced:
+    guards = Guards()
+    try:
+        memories = tuple(name for name, _ in node.named_memories())
+        made = trace(node, memories, n_inputs, double, guards)
+        found = Traced(made, None, guards)
+        verify(node, made, found.program)
+    except Untraceable as error:
+        return Traced(None, str(error), guards)
+    return found

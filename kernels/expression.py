@@ -5,7 +5,7 @@ backend. Operations are kept in the literal form in which they were written, sin
 rounds once: only what cannot change a bit (x * 1, x / 1, x - 0) is left out.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 __all__ = ["OPERATIONS", "Expression", "Operation", "constant", "gradients", "leaf", "order"]
@@ -78,9 +78,8 @@ def intern(
     """The one value of this meaning in the pool."""
     # repr tells 0.0 from -0.0, which compare equal.
     key = (op, args, repr(payload) if op == "constant" else payload)
-    if key not in pool:
-        pool[key] = Expression(op, args, payload, pool)
-    return pool[key]
+    # setdefault is one step, so two threads that compile the same trace get the same object.
+    return pool.get(key) or pool.setdefault(key, Expression(op, args, payload, pool))
 
 
 def leaf(name: str, pool: dict[object, Expression]) -> Expression:
@@ -100,19 +99,7 @@ def as_expression(value: "Expression | float", pool: dict[object, Expression]) -
 
 def order(roots: Iterable[Expression], known: Iterable[Expression] = ()) -> list[Expression]:
     """The values that ``roots`` are computed from, operands first, not looking behind ``known``."""
-    done: dict[Expression, None] = {}
-    stop = set(known)
-    stack = [(root, False) for root in reversed(list(roots))]
-    while stack:
-        value, operands_done = stack.pop()
-        if value in done or value in stop:
-            continue
-        if operands_done:
-            done[value] = None
-        else:
-            stack.append((value, True))
-            stack += [(operand, False) for operand in reversed(value.computed_from)]
-    return list(done)
+    return _walk(roots, lambda value: value.computed_from, set(known))
 
 
 def gradients(
@@ -149,18 +136,26 @@ def _differentiable(outputs: Iterable[Expression]) -> list[Expression]:
     A spike's gradient goes to the distance from the threshold, though its value is computed
     from a comparison.
     """
+    return _walk(outputs, lambda value: value.args[:1] if value.op == "spike" else value.args)
+
+
+def _walk(
+    roots: Iterable[Expression],
+    operands: Callable[[Expression], Sequence[Expression]],
+    stop: Collection[Expression] = (),
+) -> list[Expression]:
+    """All values behind ``roots``, operands first; neither ``stop`` nor what is behind it."""
     done: dict[Expression, None] = {}
-    stack = [(output, False) for output in outputs]
+    stack = [(root, False) for root in reversed(list(roots))]
     while stack:
         value, operands_done = stack.pop()
-        if value in done:
+        if value in done or value in stop:
             continue
         if operands_done:
             done[value] = None
         else:
             stack.append((value, True))
-            operands = value.args[:1] if value.op == "spike" else value.args
-            stack += [(operand, False) for operand in operands]
+            stack += [(operand, False) for operand in reversed(operands(value))]
     return list(done)
 
 

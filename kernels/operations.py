@@ -1,41 +1,48 @@
 """The elementwise operations that a step may be made of, with their derivatives.
 
-Derivatives at ties are torch's: that of abs at 0 is 0, maximum gives each side half, the edge
-of clamp passes, relu at 0 does not.
+Derivatives at ties and at nan are torch's: that of abs is 0 at both, maximum gives each side half
+of a tie and a nan the whole, relu passes nothing at 0 and everything at nan.
 """
+
+from collections.abc import Callable
 
 from .expression import OPERATIONS, Expression, Operation
 
 __all__: list[str] = []
 
 E = Expression
+Rule = Callable[..., tuple[E | None, ...]]
 
 
-def _define(name: str, arity: int, derivative: object = None, boolean: bool = False) -> None:
-    OPERATIONS[name] = Operation(name, arity, derivative, boolean)  # type: ignore[arg-type]
+def _define(name: str, arity: int, derivative: Rule | None = None, boolean: bool = False) -> None:
+    OPERATIONS[name] = Operation(name, arity, derivative, boolean)
 
 
 def _where(condition: E, a: E, b: E | float) -> E:
     return condition.apply("where", a, b)
 
 
-def _halved_tie(g: E, wins: E, ties: E) -> E:
-    """The cotangent where this side wins, half of it at a tie."""
-    return _where(wins, g, _where(ties, g.apply("mul", 0.5), 0.0))
+def _unless(condition: E, g: E) -> E:
+    """The cotangent, but none where the condition holds."""
+    return condition.apply("where", 0.0, g)
+
+
+def _halved(g: E, a: E, b: E) -> E:
+    return _where(a.apply("eq", b), g.apply("mul", 0.5), g)
 
 
 def _maximum(g: E, y: E, a: E, b: E) -> tuple[E, E]:
-    ties = a.apply("eq", b)
-    return _halved_tie(g, a.apply("gt", b), ties), _halved_tie(g, a.apply("lt", b), ties)
+    half = _halved(g, a, b)
+    return _unless(a.apply("lt", b), half), _unless(a.apply("gt", b), half)
 
 
 def _minimum(g: E, y: E, a: E, b: E) -> tuple[E, E]:
-    ties = a.apply("eq", b)
-    return _halved_tie(g, a.apply("lt", b), ties), _halved_tie(g, a.apply("gt", b), ties)
+    half = _halved(g, a, b)
+    return _unless(a.apply("gt", b), half), _unless(a.apply("lt", b), half)
 
 
 def _divide(g: E, y: E, a: E, b: E) -> tuple[E, E]:
-    return g.apply("div", b), g.apply("mul", y).apply("neg").apply("div", b)
+    return g.apply("div", b), g.apply("neg").apply("mul", y.apply("div", b))
 
 
 def _sigmoid(g: E, y: E, a: E) -> tuple[E]:
@@ -71,7 +78,7 @@ _define("sigmoid", 1, _sigmoid)
 _define("tanh", 1, _tanh)
 _define("maximum", 2, _maximum)
 _define("minimum", 2, _minimum)
-_define("relu", 1, lambda g, y, a: (_where(a.apply("gt", 0.0), g, 0.0),))
-_define("where", 3, lambda g, y, c, a, b: (None, _where(c, g, 0.0), c.apply("where", 0.0, g)))
+_define("relu", 1, lambda g, y, a: (_unless(a.apply("le", 0.0), g),))
+_define("where", 3, lambda g, y, c, a, b: (None, _where(c, g, 0.0), _unless(c, g)))
 # Distance from the threshold, what stands for the derivative, value.
 _define("spike", 3, lambda g, y, u, slope, value: (g.apply("mul", slope), None, None))

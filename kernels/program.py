@@ -1,18 +1,14 @@
 """A step as straight-line code: forward, backward, and what the one keeps for the other."""
 
-import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from .cut import INFINITE, cheapest_cut
 from .expression import Expression, gradients, leaf, order
-from .symbol import Untraceable
 from .trace import Trace
 
 __all__ = ["Line", "Program", "compile_trace"]
-
-# More values than this, and a step is better computed again than remembered.
-MOST_SAVED = 4
 
 
 @dataclass(frozen=True)
@@ -85,9 +81,6 @@ def compile_trace(
         sequences: States whose value after each step is an output as well.
         differentiated: Parameters that get a gradient.
         backward: Whether there is one.
-
-    Raises:
-        Untraceable: No small set of values makes the backward possible.
     """
     outputs = [trace.spike, *(trace.new_states[i] for i in sequences)]
     if not backward:
@@ -157,31 +150,15 @@ def _choose_saved(
 
     They are recomputed by the very operations of the forward, so a spike cannot flip.
     """
-    values = order([trace.spike, *trace.new_states])
-    candidates = [v for v in values if not v.boolean and _depends_on_step(v, trace)]
-    # Bare nodes stand for each other: what detach or a spike gives is its operand's value.
-    candidates = [v for v in candidates if v.op not in ("detach", "spike")]
-    for size in range(MOST_SAVED + 1):
-        found = [
-            chosen
-            for chosen in itertools.combinations(candidates, size)
-            if _follows(needed, free | set(chosen))
-        ]
-        if found:
-            return list(min(found, key=lambda chosen: sum(_cost(v, trace) for v in chosen)))
-    raise Untraceable(f"needs more than {MOST_SAVED} values per step for its backward")
+    forward = set(order([trace.spike, *trace.new_states]))
+    inputs = set(trace.inputs)
 
+    def cost(value: Expression) -> float:
+        if value in inputs:
+            return 1.0  # it lies in memory already
+        # What a detach or a spike gives is its operand's value, and a truth value is no number.
+        if value.op in ("detach", "spike") or value.boolean:
+            return INFINITE
+        return 2.0 if value.op == "leaf" or value in forward else INFINITE
 
-def _cost(value: Expression, trace: Trace) -> float:
-    # An input lies in memory already; another value is written once more.
-    return 1.0 if value in trace.inputs else 2.0
-
-
-def _depends_on_step(value: Expression, trace: Trace) -> bool:
-    outside = {*trace.inputs, *(state for _, state in trace.states)}
-    return any(v in outside for v in order([value]))
-
-
-def _follows(needed: Iterable[Expression], have: set[Expression]) -> bool:
-    """Whether all of ``needed`` can be computed from ``have`` and constants."""
-    return all(v.args or v.op == "constant" for v in order(needed, have))
+    return cheapest_cut(needed, free, cost)

@@ -1,46 +1,85 @@
 """What a step computes with while it is traced: looks like a tensor, records what is done."""
 
-import math
-import operator
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NoReturn
 
 import torch
-from torch.nn import functional as F
 
 from .expression import Expression, constant
 from .uniform import Uniform
+from .untraceable import Untraceable
 
-__all__ = ["Symbol", "Untraceable"]
+__all__ = ["FUNCTIONS", "METHODS", "Context", "Symbol", "combine", "condition", "first_symbol"]
+
+# Filled by functions.py: what torch's functions and a tensor's methods record.
+FUNCTIONS: dict[Any, Callable[..., Any]] = {}
+METHODS: dict[str, Callable[..., Any]] = {}
+
+RANDOM = frozenset(
+    ("bernoulli", "dropout", "multinomial", "normal", "poisson", "rand", "rand_like", "randint")
+) | {"randint_like", "randn", "randn_like", "randperm", "alpha_dropout", "rrelu", "gumbel_softmax"}
+SHAPE = frozenset(("shape", "size", "ndim", "dim", "numel", "nelement", "stride", "device"))
 
 
-class Untraceable(Exception):
-    """A step does what no kernel can; its text says what and why."""
+@dataclass
+class Context:
+    """What all symbols of a trace share.
+
+    Arguments:
+        parameter: Makes the leaf of a value that is the same at every step.
+        double: Whether the state is float64, else float32.
+        in_place: Whether the step has changed a tensor in place.
+    """
+
+    parameter: Callable[[Uniform], Expression]
+    double: bool = False
+    in_place: bool = False
 
 
 class Symbol:
-    """An expression that takes part in torch code.
+    """An expression that takes part in torch code as a tensor would.
+
+    Reading a memory gives one and the same symbol, so a change in place (``self.v += x``) is
+    seen under all of its names, as that of a tensor is.
 
     Arguments:
         expression: What it stands for.
-        parameter: Makes the leaf of a value that is the same at every step.
+        context: The trace it belongs to.
+        single: Whether its dtype is not the state's but torch's default (a truth value made a
+            number); the two differ where the state is float64.
+        fixed: Why it must not be changed in place, if it must not.
     """
 
-    __slots__ = ("expression", "parameter")
+    __slots__ = ("context", "expression", "fixed", "single")
     __symbolic__ = True
+    _is_param = False  # what isinstance(.., nn.Parameter) asks
 
     def __init__(
-        self, expression: Expression, parameter: Callable[[Uniform], Expression]
+        self,
+        expression: Expression,
+        context: Context,
+        single: bool = False,
+        fixed: str | None = None,
     ) -> None:
-        self.expression, self.parameter = expression, parameter
+        self.expression, self.context, self.single, self.fixed = expression, context, single, fixed
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        return torch.Tensor
+
+    @property
+    def boolean(self) -> bool:
+        """Whether it is a truth value."""
+        return self.expression.boolean
 
     def operand(self, value: Any) -> Expression:
-        """A symbol, a number, or a value of the same at every step, as an expression."""
+        """A symbol, a number, or a value that is the same at every step, as a number."""
         if type(value) is Symbol:
-            return value.expression
+            return value.expression.apply("float") if value.boolean else value.expression
         if type(value) is Uniform:
-            return self.parameter(value)
-        if isinstance(value, bool | int | float):
+            return self.context.parameter(value)
+        if type(value) is not torch.Tensor and isinstance(value, bool | int | float):
             return constant(value, self.expression.pool)
         if isinstance(value, torch.Tensor):
             raise Untraceable(
@@ -48,51 +87,60 @@ class Symbol:
             )
         raise Untraceable(f"computes with a {type(value).__name__}")
 
-    def record(self, op: str, *others: Any) -> "Symbol":
-        """An operation on this value and others."""
-        return self.wrap(self.expression.apply(op, *map(self.operand, others)))
+    def wrap(self, expression: Expression, single: bool = False) -> "Symbol":
+        """An expression as a symbol of the same trace, without a gradient under no_grad."""
+        if not torch.is_grad_enabled() and not expression.boolean:
+            expression = expression.apply("detach")
+        return Symbol(expression, self.context, single)
 
-    def wrap(self, expression: Expression) -> "Symbol":
-        """An expression as a symbol of the same trace."""
-        return Symbol(expression, self.parameter)
+    def lift(self, value: Any) -> "Symbol":
+        """Any operand as a symbol of the same trace."""
+        return value if type(value) is Symbol else self.wrap(self.operand(value))
 
-    def number(self, value: float) -> "Symbol":
-        """A number of the same trace."""
-        return self.wrap(constant(value, self.expression.pool))
-
-    def spike(self, value: "Symbol", slope: "Symbol") -> "Symbol":
+    def spike(self, value: Any, slope: Any) -> "Symbol":
         """``value`` as a function of this distance from the threshold, and what stands for its
         derivative."""
-        return self.record("spike", slope, value)
+        return self.wrap(self.expression.apply("spike", self.operand(slope), self.operand(value)))
+
+    def change(self, value: "Symbol") -> "Symbol":
+        """Become another value in place."""
+        if self.fixed is not None:
+            raise Untraceable(self.fixed)
+        if self.boolean or self.single:
+            raise Untraceable("changes a truth value in place: write a = a + b")
+        self.expression, self.context.in_place = value.expression, True
+        return self
 
     @property
     def dtype(self) -> torch.dtype:
         """Arithmetic is in the precision of the state."""
-        return torch.bool if self.expression.boolean else torch.float32
-
-    def to(self, *args: Any, **kwargs: Any) -> "Symbol":
-        """A truth value as a number; numbers stay in the precision of the state."""
-        wanted = [a for a in (*args, *kwargs.values()) if isinstance(a, torch.dtype | Symbol)]
-        kinds = [a.dtype if type(a) is Symbol else a for a in wanted]
-        if self.expression.boolean and kinds and kinds[0].is_floating_point:
-            return self.record("float")
-        if kinds and kinds[0] != self.dtype:
-            raise Untraceable(f"casts to {kinds[0]}")
-        return self
+        if self.boolean:
+            return torch.bool
+        if self.single:
+            raise Untraceable("asks for the dtype of a truth value made a number")
+        return torch.float64 if self.context.double else torch.float32
 
     def __getattr__(self, name: str) -> Any:
-        if name in _METHODS:
-            return lambda *args, **kwargs: _METHODS[name](self, *args, **kwargs)
-        raise Untraceable(f"uses Tensor.{name}, which has no elementwise kernel form")
+        if name in METHODS:
+            return lambda *args, **kwargs: METHODS[name](self, *args, **kwargs)
+        raise Untraceable(_unknown("Tensor", name))
 
     @classmethod
     def __torch_function__(
         cls, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        name = getattr(function, "__name__", str(function))
-        if function not in _FUNCTIONS:
-            raise Untraceable(f"uses torch.{name}, which has no elementwise kernel form")
-        return _FUNCTIONS[function](*args, **(kwargs or {}))
+        given = (*args, *(kwargs or {}).values())
+        if function in FUNCTIONS:
+            return FUNCTIONS[function](*args, **(kwargs or {}))
+        if any(isinstance(v, torch.Tensor) and type(v) not in (Symbol, Uniform) for v in given):
+            first_symbol(given).operand(
+                next(
+                    v
+                    for v in given
+                    if isinstance(v, torch.Tensor) and type(v) not in (Symbol, Uniform)
+                )
+            )
+        raise Untraceable(_unknown("torch", getattr(function, "__name__", str(function))))
 
     def __bool__(self) -> bool:
         raise Untraceable("decides by a value of the data (if, and, or): use torch.where")
@@ -100,169 +148,84 @@ class Symbol:
     def __float__(self) -> float:
         raise Untraceable("takes a number out of the data")
 
+    def __str__(self) -> str:
+        raise Untraceable("prints the data")
+
+    def __getitem__(self, index: Any) -> NoReturn:
+        raise Untraceable("indexes the data, which has no elementwise kernel form")
+
+    def __setitem__(self, index: Any, value: Any) -> NoReturn:
+        raise Untraceable("assigns to an index of the data: use torch.where")
+
     __int__ = __index__ = __len__ = __iter__ = __float__  # type: ignore[assignment]
+    __repr__ = __str__
     __hash__ = object.__hash__
 
+    def __format__(self, spec: str) -> str:
+        return str(self)
 
-def _symbol(*values: Any) -> Symbol:
+
+def first_symbol(values: Any) -> Symbol:
+    """The first symbol among values."""
     found = next((v for v in values if type(v) is Symbol), None)
     if found is None:
         raise Untraceable("calls a function on no value of the step")
     return found
 
 
-def _lift(like: Symbol, value: Any) -> Symbol:
-    return value if type(value) is Symbol else like.wrap(like.operand(value))
-
-
-def _binary(op: str) -> Callable[..., Symbol]:
-    def function(a: Any, b: Any) -> Symbol:
-        like = _symbol(a, b)
-        return _lift(like, a).record(op, b)
-
-    return function
-
-
-def _unary(op: str) -> Callable[..., Symbol]:
-    def function(a: Symbol) -> Symbol:
-        return a.record(op)
-
-    return function
-
-
-def _add(a: Any, b: Any, *, alpha: float = 1) -> Symbol:
-    if alpha != 1:
-        raise Untraceable("uses add with alpha, which rounds once for two operations: write a * b")
-    return _binary("add")(a, b)
-
-
-def _sub(a: Any, b: Any, *, alpha: float = 1) -> Symbol:
-    if alpha != 1:
-        raise Untraceable("uses sub with alpha, which rounds once for two operations: write a * b")
-    return _binary("sub")(a, b)
-
-
-def _divide(a: Any, b: Any, *, rounding_mode: str | None = None) -> Symbol:
-    if rounding_mode is not None:
-        raise Untraceable(f"divides with rounding_mode={rounding_mode!r}")
-    return _binary("div")(a, b)
-
-
-def _where(condition: Any, a: Any, b: Any) -> Symbol:
-    like = _symbol(condition, a, b)
-    if type(condition) is not Symbol or not condition.expression.boolean:
-        raise Untraceable("uses where with a condition that is not a comparison of the data")
-    return like.wrap(condition.expression.apply("where", like.operand(a), like.operand(b)))
-
-
-def _clamp(x: Symbol, min: Any = None, max: Any = None) -> Symbol:  # noqa: A002
-    # The edge passes the gradient, which halves at a tie would not: selects, as clamp does it.
-    for bound, beyond in ((min, "lt"), (max, "gt")):
-        if bound is not None:
-            edge = _lift(x, bound)
-            x = _where(x.record(beyond, edge), edge, x)
-    return x
-
-
-def _power(x: Any, exponent: Any) -> Symbol:
-    if type(x) is not Symbol or not isinstance(exponent, int | float) or type(exponent) is Uniform:
-        raise Untraceable("raises to a power that is not a plain number: use exp and log")
-    if exponent == 0.5:
-        return x.record("sqrt")
-    if exponent not in (2, 3, -1, -2, 1):
-        raise Untraceable(f"raises to the power {exponent}: write it as products")
-    square = x.record("mul", x)
-    return {
-        1: lambda: x,
-        2: lambda: square,
-        3: lambda: square.record("mul", x),
-        -1: lambda: _binary("div")(_lift(x, 1.0), x),
-        -2: lambda: _binary("div")(_lift(x, 1.0), square),
-    }[int(exponent)]()
-
-
-def _full_like(x: Symbol, value: Any, **kwargs: Any) -> Symbol:
-    return _lift(x, value)
-
-
-def _identity(x: Symbol, *args: Any, **kwargs: Any) -> Symbol:
-    return x
-
-
-def _refuse(name: str, instead: str) -> Callable[..., Symbol]:
-    def function(*args: Any, **kwargs: Any) -> Symbol:
-        raise Untraceable(f"uses {name}, whose rounding is not that of its formula: {instead}")
-
-    return function
-
-
-# name: (how it is recorded, torch functions, is it a method)
-_NAMED: dict[str, Callable[..., Symbol]] = {
-    "add": _add,
-    "sub": _sub,
-    "mul": _binary("mul"),
-    "div": _divide,
-    "true_divide": _divide,
-    "pow": _power,
-    "where": _where,
-    "clamp": _clamp,
-    "maximum": _binary("maximum"),
-    "minimum": _binary("minimum"),
-    "logical_and": _binary("and"),
-    "logical_or": _binary("or"),
-    "logical_not": _unary("not"),
-    "square": lambda x: x.record("mul", x),
-    "reciprocal": lambda x: _binary("div")(_lift(x, 1.0), x),
-    "zeros_like": lambda x, **k: _full_like(x, 0.0),
-    "ones_like": lambda x, **k: _full_like(x, 1.0),
-    "full_like": _full_like,
-    "clone": _identity,
-} | {
-    name: _unary(name)
-    for name in (
-        *("abs", "exp", "log", "sqrt", "sin", "cos", "sigmoid", "tanh", "relu", "neg", "round"),
-        *("floor", "ceil", "sign", "isnan"),
+def combine(op: str, *values: Any) -> Symbol:
+    """Arithmetic or a comparison, of values of which one is a symbol."""
+    like = first_symbol(values)
+    truths = [type(v) is Symbol and v.boolean for v in values]
+    if all(truths):
+        if op not in ("add", "mul"):
+            raise Untraceable(f"uses {op} on truth values: make them numbers with .to(x.dtype)")
+        return like.wrap(
+            like.expression.apply(
+                {"add": "or", "mul": "and"}[op], *(v.expression for v in values[1:])
+            )
+        )
+    if op == "sub" and any(truths):
+        raise Untraceable("subtracts with a truth value, which torch refuses: use ~")
+    single = not any(
+        type(v) is Symbol and not (v.single or truth)
+        for v, truth in zip(values, truths, strict=True)
     )
-}
-_NAMED |= {name: _binary(name) for name in ("lt", "le", "gt", "ge", "eq", "ne")}
-_NAMED |= {
-    "addcmul": _refuse("addcmul", "write a + b * c"),
-    "addcdiv": _refuse("addcdiv", "write a + b / c"),
-    "lerp": _refuse("lerp", "write a + w * (b - a)"),
-    "rsqrt": _refuse("rsqrt", "write 1 / sqrt(x)"),
-}
-
-_METHODS: dict[str, Callable[..., Any]] = _NAMED | {
-    "detach": _unary("detach"),
-    "float": lambda x: x.to(torch.float32),
-    "type_as": lambda x, other: x.to(other),
-    "where": lambda x, condition, other: _where(condition, x, other),
-}
-
-_FUNCTIONS: dict[Any, Callable[..., Any]] = {
-    getattr(torch, name): record for name, record in _NAMED.items()
-} | {
-    F.relu: lambda x, inplace=False: x.record("relu"),
-    F.sigmoid: _unary("sigmoid"),
-    F.tanh: _unary("tanh"),
-    torch.Tensor.detach: _unary("detach"),
-}
+    if single:
+        check_single(op, like, values)
+    first, *rest = map(like.operand, values)
+    return like.wrap(first.apply(op, *rest), single)
 
 
-def _install_operators() -> None:
-    arithmetic = {"add": "add", "sub": "sub", "mul": "mul", "truediv": "div"}
-    for name, op in arithmetic.items():
-        record = _binary(op)
-        setattr(Symbol, f"__{name}__", lambda a, b, record=record: record(a, b))
-        setattr(Symbol, f"__r{name}__", lambda a, b, record=record: record(b, a))
-    for name in ("lt", "le", "gt", "ge", "eq", "ne"):
-        setattr(Symbol, f"__{name}__", lambda a, b, record=_binary(name): record(a, b))
-    for name, op in {"and": "and", "or": "or"}.items():
-        setattr(Symbol, f"__{name}__", lambda a, b, record=_binary(op): record(a, b))
-    Symbol.__pow__ = _power  # type: ignore[attr-defined]
-    Symbol.__neg__ = _unary("neg")  # type: ignore[attr-defined]
-    Symbol.__abs__ = _unary("abs")  # type: ignore[attr-defined]
-    Symbol.__invert__ = _unary("not")  # type: ignore[attr-defined]
+def condition(like: Symbol, value: Any) -> Expression:
+    """A truth value of the data, or of a tensor of bools."""
+    if type(value) is Symbol and value.boolean:
+        return value.expression
+    if type(value) is Uniform and isinstance(value, torch.Tensor) and value.dtype == torch.bool:
+        return like.operand(value).apply("ne", 0.0)
+    raise Untraceable("uses as a truth value what is not a comparison of the data")
 
 
-_install_operators()
+def check_single(op: str, like: Symbol, values: Any) -> None:
+    """Refuse what rounds in torch's default dtype where the state has another one."""
+    if torch.get_default_dtype() != torch.float32:
+        raise Untraceable("makes numbers of torch's default dtype: write .to(x.dtype)")
+    exact = op in ("add", "sub", "mul", "neg", "where", "lt", "le", "gt", "ge", "eq", "ne")
+    numbers = [v for v in values if type(v) is not Symbol]
+    if like.context.double and not (exact and all(map(_is_small_integer, numbers))):
+        raise Untraceable("computes in float32 where the state is float64: write .to(x.dtype)")
+
+
+def _is_small_integer(value: Any) -> bool:
+    plain = type(value) in (int, float)
+    return plain and abs(value) <= 1024 and value == int(value)
+
+
+def _unknown(where: str, name: str) -> str:
+    if name in RANDOM or name.rstrip("_") in RANDOM:
+        return f"draws random numbers ({where}.{name})"
+    if name in SHAPE:
+        return f"asks for the {name} of the data: a kernel sees one neuron at a time"
+    if name.endswith("_") and not name.endswith("__"):
+        return f"changes the data in place ({where}.{name}): use {name.rstrip('_')}"
+    return f"uses {where}.{name}, which has no elementwise kernel form"

@@ -1,17 +1,28 @@
 """Runs a node's own step once on symbolic values and keeps what it did."""
 
-import traceback
+import random
 import types
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy
 import torch
+from torch.overrides import TorchFunctionMode
 
-from .expression import Expression, leaf
-from .symbol import Symbol, Untraceable
-from .uniform import Guards, Uniform
+from . import functions as functions
+from .expression import Expression
+from .guards import Guards
+from .recorder import Recorder
+from .symbol import RANDOM, Symbol
+from .uniform import Uniform
+from .untraceable import Untraceable, located
 
-__all__ = ["Trace", "trace"]
+__all__ = ["Trace", "clean", "trace"]
+
+# Tensors that a step makes out of nothing are made anew for every call.
+FACTORIES = (torch.tensor, torch.as_tensor, torch.zeros, torch.ones, torch.full)
 
 
 @dataclass(frozen=True)
@@ -25,6 +36,7 @@ class Trace:
         spike: The output.
         parameters: What stays the same at every step, with the leaf that stands for it.
         guards: What the trace took for granted.
+        codes: The code that ran, by which a trace that was checked is known again.
     """
 
     inputs: tuple[Expression, ...]
@@ -33,10 +45,15 @@ class Trace:
     spike: Expression
     parameters: tuple[tuple[Uniform, Expression], ...]
     guards: Guards
+    codes: frozenset[types.CodeType] = frozenset()
 
 
 def trace(
-    node: Any, memories: tuple[str, ...], n_inputs: int = 1, guards: Guards | None = None
+    node: Any,
+    memories: tuple[str, ...],
+    n_inputs: int = 1,
+    double: bool = False,
+    guards: Guards | None = None,
 ) -> Trace:
     """Trace ``node.single_step_forward``.
 
@@ -44,173 +61,123 @@ def trace(
         node: The node.
         memories: The names of its states.
         n_inputs: The number of inputs of a step.
-        guards: Collects what the trace takes for granted, also where it fails.
+        double: Whether the state is float64, else float32.
+        guards: Takes what the trace takes for granted, even if it fails.
 
     Raises:
         Untraceable: The step does what no kernel can; the text names function and line.
     """
-    recorder = _Recorder(node, memories, n_inputs, guards or Guards())
-    stand_in = recorder.stand_in()
-    inputs = [Symbol(x, recorder.parameter) for x in recorder.inputs]
+    recorder = Recorder(node, memories, n_inputs, double, guards or Guards())
+    _check_memories(node, memories, recorder.guards)
+    inputs = recorder.symbols()
     try:
-        spike = type(node).single_step_forward(stand_in, *inputs)
-    except Untraceable as error:
-        raise Untraceable(f"{_place(error)} {error}") from error
+        with clean(), _without_random_numbers(), _Factories(recorder.guards):
+            spike = recorder.stand_in().single_step_forward(*inputs)
+        outputs = _outputs(recorder, spike, inputs)
     except Exception as error:
-        # Eager tells it better, or does not fail: its tensors can do more than symbols.
-        raise Untraceable(
-            f"{_place(error)} raises {type(error).__name__} while traced: {error}"
-        ) from error
-    if type(spike) is not Symbol:
-        raise Untraceable(
-            f"single_step_forward returns {_kind(spike)}, not one tensor of the step"
-        )
+        # Whatever a step raises, running it eagerly raises it again, where the user sees it.
+        raise located(error) from error
+    if not recorder.guards.hold(node):
+        raise Untraceable("single_step_forward changes what it reads while it runs")
     return Trace(
         recorder.inputs,
         tuple(recorder.leaves.items()),
-        tuple(recorder.states.values()),
-        spike.expression,
+        tuple(outputs[1:]),
+        outputs[0],
         tuple(recorder.parameters),
         recorder.guards,
+        frozenset(recorder.scope.codes),
     )
 
 
-class _Recorder:
-    """What one trace has read and assigned so far."""
-
-    def __init__(
-        self, node: Any, memories: tuple[str, ...], n_inputs: int, guards: Guards
-    ) -> None:
-        self.node, self.guards = node, guards
-        self.pool: dict[object, Expression] = {}
-        self.inputs = tuple(leaf(f"x{i}", self.pool) for i in range(n_inputs))
-        self.leaves = {name: leaf(f"state_{name}", self.pool) for name in memories}
-        self.states: dict[str, Expression] = dict(self.leaves)
-        self.parameters: list[tuple[Uniform, Expression]] = []
-        self._attributes: dict[str, Uniform] = {}
-
-    def stand_in(self, path: str = "") -> Any:
-        """What plays ``self`` (or a module inside it) in the hooks."""
-        owner = _attribute(self.node, path) if path else self.node
-        stand_in = object.__new__(_StandIn)
-        object.__setattr__(stand_in, "_recorder", self)
-        object.__setattr__(stand_in, "_path", path)
-        object.__setattr__(stand_in, "_owner", owner)
-        return stand_in
-
-    def parameter(self, uniform: Uniform) -> Expression:
-        """The leaf of a value that is the same at every step."""
-        value = uniform.value
-        if not isinstance(value, bool | int | float | torch.Tensor):
-            raise Untraceable(f"computes with a {type(value).__name__}")
-        for known, made in self.parameters:
-            if known is uniform:
-                return made
-        made = leaf(f"p{len(self.parameters)}", self.pool)
-        self.parameters.append((uniform, made))
-        return made
-
-    def read(self, owner: Any, path: str, name: str) -> Any:
-        """What the attribute ``name`` is to the hooks."""
-        full = f"{path}.{name}" if path else name
-        if not path and name in self.states:
-            return Symbol(self.states[name], self.parameter)
-        found = _of_class(type(owner), name)
-        if isinstance(found, types.FunctionType) and name not in vars(owner):
-            self._guard_class(path, name, found)
-            return types.MethodType(found, self.stand_in(path))
-        if isinstance(found, property) and found.fget is not None:
-            self._guard_class(path, name, found)
-            return found.fget(self.stand_in(path))
-        if isinstance(found, staticmethod | classmethod):
-            self._guard_class(path, name, found)
-            return getattr(owner, name)
-        return self._value(full, getattr(owner, name))
-
-    def _value(self, path: str, value: Any) -> Any:
-        if value is None or isinstance(value, bool | str):
-            self.guards.add(lambda node: _attribute(node, path), value)
-            return value
-        if isinstance(value, int | float | torch.Tensor):
-            if path not in self._attributes:
-                self._attributes[path] = Uniform.attribute(self.guards, self.node, path)
-            return self._attributes[path]
-        if path == "surrogate_function":
-            self.guards.add(lambda node: node.surrogate_function, value)
-            return self._surrogate(value)
-        if isinstance(value, torch.nn.Module):
-            raise Untraceable(f"uses the module {path} ({type(value).__name__})")
-        raise Untraceable(f"reads {path}, a {type(value).__name__}")
-
-    def _surrogate(self, function: Any) -> Any:
-        needed = ("fire", "gradient", "derivative", "spiking")
-        if not all(hasattr(function, name) for name in needed):
-            raise Untraceable(
-                f"fires by {_kind(function)}, which has no derivative(u) to trace: subclass "
-                "surrogate.Surrogate"
-            )
-        stand_in = self.stand_in("surrogate_function")
-        if not stand_in.spiking:
-            return lambda u: stand_in.primitive(u)
-        # The backward is linear in the incoming gradient, so that of 1 tells the whole.
-        return lambda u: u.spike(stand_in.fire(u), stand_in.gradient(u, u.number(1.0)))
-
-    def _guard_class(self, path: str, name: str, found: Any) -> None:
-        def read(node: Any) -> Any:
-            owner = _attribute(node, path) if path else node
-            return vars(owner).get(name, _of_class(type(owner), name))
-
-        self.guards.add(read, found)
+@contextmanager
+def clean() -> Iterator[None]:
+    """Grad mode, inference mode and autocast as if nothing had been said of them."""
+    with (
+        torch.inference_mode(False),
+        torch.enable_grad(),
+        torch.autocast("cpu", enabled=False),
+    ):
+        yield
 
 
-class _StandIn:
-    """Plays the node in its hooks: memories are symbols, attributes are recorded as read."""
-
-    @property  # type: ignore[misc]
-    def __class__(self) -> type:
-        owner: Any = object.__getattribute__(self, "_owner")
-        return type(owner)
-
-    def __getattribute__(self, name: str) -> Any:
-        if name == "__class__" or name in ("_recorder", "_path", "_owner"):
-            return object.__getattribute__(self, name)
-        return self._recorder.read(self._owner, self._path, name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        recorder = self._recorder
-        if self._path or name not in recorder.states:
-            raise Untraceable(
-                f"assigns self.{name}, which is no memory: declare it with register_memory"
-            )
-        like = Symbol(recorder.states[name], recorder.parameter)
-        recorder.states[name] = like.operand(value)
+def _check_memories(node: Any, memories: tuple[str, ...], guards: Guards) -> None:
+    guards.fact(lambda owner: tuple(owner._memories), memories)
+    for name in memories:
+        value = getattr(node, name)
+        fits = _is_state(value)
+        guards.fact(lambda owner, name=name: _is_state(getattr(owner, name)), fits)
+        if not fits:
+            raise Untraceable(f"its memory {name} is a {type(value).__name__}, not a tensor")
 
 
-def _of_class(owner: type, name: str) -> Any:
-    """What the class says of a name, as it stands there; inspect's own is 10 times slower."""
-    for base in owner.__mro__:
-        if name in base.__dict__:
-            return base.__dict__[name]
-    return None
+def _is_state(value: Any) -> bool:
+    if isinstance(value, torch.Tensor):
+        return value.is_floating_point()
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _attribute(node: Any, path: str) -> Any:
-    for name in path.split("."):
-        node = getattr(node, name)
-    return node
+def _outputs(recorder: Recorder, spike: Any, inputs: list[Symbol]) -> list[Expression]:
+    """The spike, then the new states, which must be tensors of the data."""
+    if type(spike) is not Symbol:
+        raise Untraceable(f"returns a {type(spike).__name__}, not one tensor of the step")
+    for name, state in recorder.states.items():
+        if type(state) is not Symbol:
+            raise Untraceable(f"leaves self.{name} as a {_shown(state)}, not a tensor of the data")
+        if state.boolean or (state.single and recorder.context.double):
+            raise Untraceable(f"leaves self.{name} as a truth value: write .to(x.dtype)")
+    kept = [spike, *recorder.states.values(), *inputs]
+    if recorder.context.in_place and len({id(symbol) for symbol in kept}) < len(kept):
+        raise Untraceable("changes tensors in place and keeps one under two names")
+    return [symbol.operand(symbol) for symbol in kept[: len(kept) - len(inputs)]]
 
 
-def _kind(value: Any) -> str:
-    name = getattr(value, "__name__", None)
-    return f"{name}" if name else f"a {type(value).__name__}"
+def _shown(value: Any) -> str:
+    return "Tensor of the node" if isinstance(value, torch.Tensor) else type(value).__name__
 
 
-def _place(error: BaseException) -> str:
-    """The innermost line of the user's that led to the error."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if not frame.filename.startswith(_HERE)]
-    frame = own[-1] if own else frames[-1]
-    return f"{frame.name} ({frame.filename}:{frame.lineno})"
+class _Factories(TorchFunctionMode):
+    """Sees the torch functions that are called on no symbol."""
+
+    def __init__(self, guards: Guards) -> None:
+        super().__init__()
+        self.guards = guards
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        name = getattr(function, "__name__", "")
+        given = (*args, *(kwargs or {}).values())
+        if name in RANDOM or name.rstrip("_") in RANDOM:
+            raise Untraceable(f"draws random numbers (torch.{name})")
+        if function in FACTORIES and not any(type(v) in (Symbol, Uniform) for v in given):
+            return Uniform.made(self.guards, function, args, kwargs)
+        return function(*args, **(kwargs or {}))
 
 
-_HERE = __file__.removesuffix("trace.py")
+@contextmanager
+def _without_random_numbers() -> Iterator[None]:
+    """Refuse a step that has moved a generator of random numbers, and move it back."""
+    before = _generators()
+    yield
+    after = _generators()
+    if not _equal(before, after):
+        torch.set_rng_state(before[0])
+        random.setstate(before[1])
+        numpy.random.set_state(before[2])
+        raise Untraceable("single_step_forward draws random numbers")
+
+
+def _generators() -> tuple[Any, ...]:
+    return torch.get_rng_state(), random.getstate(), numpy.random.get_state()
+
+
+def _equal(before: tuple[Any, ...], after: tuple[Any, ...]) -> bool:
+    torchs, pythons, numpys = zip(before, after, strict=True)
+    arrays_equal = numpy.array_equal(numpys[0][1], numpys[1][1])
+    return (
+        torch.equal(*torchs)
+        and pythons[0] == pythons[1]
+        and arrays_equal
+        and numpys[0][2:] == numpys[1][2:]
+    )

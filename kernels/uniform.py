@@ -6,30 +6,18 @@ very same calls is what keeps it bit-equal to eager, and differentiable by autog
 """
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 
-__all__ = ["Guards", "Uniform"]
+from .guards import Guards
+from .untraceable import Untraceable
 
+__all__ = ["Uniform"]
 
-class Guards:
-    """What a trace took for granted, with the means to check it again."""
-
-    def __init__(self) -> None:
-        self._facts: list[tuple[Callable[[Any], Any], Any]] = []
-
-    def add(self, read: Callable[[Any], Any], value: Any) -> None:
-        """Take for granted that ``read(node)`` is ``value``."""
-        self._facts.append((read, value))
-
-    def hold(self, node: Any) -> bool:
-        """Whether everything still is as it was."""
-        try:
-            return all(_same(read(node), value) for read, value in self._facts)
-        except (AttributeError, RuntimeError, TypeError, ValueError):
-            return False
+# What hands out the memory of a tensor, through which it could change unseen.
+_RAW = ("data", "grad", "storage", "untyped_storage", "data_ptr", "numpy", "__array__")
 
 
 class Uniform:
@@ -39,7 +27,7 @@ class Uniform:
     length decides the trace, so that becomes a guard.
     """
 
-    __slots__ = ("_args", "_function", "_guards", "_kwargs", "_value")
+    __slots__ = ("_args", "_function", "_guards", "_kwargs", "_path", "_value")
 
     def __init__(
         self,
@@ -48,40 +36,43 @@ class Uniform:
         function: Callable[..., Any],
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
+        path: str | None = None,
     ) -> None:
-        self._guards, self._value = guards, value
+        self._guards, self._value, self._path = guards, value, path
         self._function, self._args, self._kwargs = function, args, kwargs or {}
 
     @classmethod
-    def attribute(cls, guards: Guards, node: Any, path: str) -> "Uniform":
+    def attribute(cls, guards: Guards, path: str, value: Any) -> "Uniform":
         """The attribute of a node at a dotted path."""
-        get = operator.attrgetter(path)
-        value = get(node)
-        guards.add(lambda owner: type(get(owner)), type(value))
-        return cls(guards, value, get)
+        guards.kind(path, value)
+        return cls(guards, value, operator.attrgetter(path), path=path)
+
+    @classmethod
+    def made(
+        cls, guards: Guards, function: Callable[..., Any], args: Any, kwargs: Any
+    ) -> "Uniform":
+        """The result of a call on what is the same at every step."""
+        if not torch.is_grad_enabled():
+            function = torch.no_grad()(function)
+        value = function(*_values(args), **_values(kwargs))
+        if getattr(value, "is_complex", bool)():
+            raise Untraceable("computes a complex number")
+        return cls(guards, value, function, tuple(args), kwargs)
 
     def evaluate(self, node: Any) -> Any:
         """The value for a node now."""
-        if not self._args and not self._kwargs:
+        if self._path is not None:
             return self._function(node)
-        args = [_evaluated(arg, node) for arg in self._args]
-        kwargs = {name: _evaluated(arg, node) for name, arg in self._kwargs.items()}
-        return self._function(*args, **kwargs)
+        return self._function(*_evaluated(self._args, node), **_evaluated(self._kwargs, node))
 
     def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> "Uniform":
         """The result of a call with this value among its arguments."""
-        value = function(*map(_value, args), **{name: _value(a) for name, a in kwargs.items()})
-        return Uniform(self._guards, value, function, args, kwargs)
+        return Uniform.made(self._guards, function, args, kwargs)
 
     def decide(self, convert: Callable[[Any], Any]) -> Any:
         """``convert`` of the value, taken for granted from now on."""
         value = convert(self._value)
-
-        def read(node: Any) -> Any:
-            with torch.no_grad():
-                return convert(self.evaluate(node))
-
-        self._guards.add(read, value)
+        self._guards.fact(lambda node: convert(self.evaluate(node)), value)
         return value
 
     @property
@@ -95,39 +86,56 @@ class Uniform:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._value, name)
+        if name in _RAW or _in_place(name):
+            raise Untraceable(f"may change what is no memory, by {name}: assign self.memory")
         if callable(found):
             method = operator.methodcaller
             return lambda *args, **kwargs: self.call(
                 lambda owner, *a, **k: method(name, *a, **k)(owner), self, *args, **kwargs
             )
+        if isinstance(found, torch.Tensor):
+            return self.call(operator.attrgetter(name), self)
         return self.decide(operator.attrgetter(name))
 
     @classmethod
     def __torch_function__(
         cls, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        first = next(a for a in (*args, *(kwargs or {}).values()) if type(a) is Uniform)
-        return first.call(function, *args, **(kwargs or {}))
+        given = (*args, *(kwargs or {}).values())
+        if any(hasattr(kind, "__symbolic__") for kind in types):
+            return NotImplemented
+        if _in_place(getattr(function, "__name__", "")) or "out" in (kwargs or {}):
+            raise Untraceable("changes a tensor that is no memory in place")
+        return next(_uniforms(given)).call(function, *args, **(kwargs or {}))
 
     def __bool__(self) -> bool:
-        return self.decide(bool)
+        return self.decide(bool)  # type: ignore[no-any-return]
 
     def __float__(self) -> float:
-        return self.decide(float)
+        return self.decide(float)  # type: ignore[no-any-return]
 
     def __int__(self) -> int:
-        return self.decide(int)
+        return self.decide(int)  # type: ignore[no-any-return]
 
     def __index__(self) -> int:
-        return self.decide(operator.index)
+        return self.decide(operator.index)  # type: ignore[no-any-return]
 
     def __len__(self) -> int:
-        return self.decide(len)
+        return self.decide(len)  # type: ignore[no-any-return]
+
+    def __str__(self) -> str:
+        return self.decide(str)  # type: ignore[no-any-return]
+
+    def __format__(self, spec: str) -> str:
+        return self.decide(lambda value: format(value, spec))  # type: ignore[no-any-return]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([self[i] for i in range(len(self))])  # type: ignore[index]
 
     __hash__ = object.__hash__
 
 
-def _operator(name: str, reverse: bool) -> Callable[..., Any]:
+def _operator(name: str, reverse: bool = False) -> Callable[..., Any]:
     function = getattr(operator, name)
 
     def method(self: Uniform, *others: Any) -> Any:
@@ -140,24 +148,58 @@ def _operator(name: str, reverse: bool) -> Callable[..., Any]:
     return method
 
 
-for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"):
-    setattr(Uniform, f"__{_name}__", _operator(_name, reverse=False))
-    setattr(Uniform, f"__r{_name}__", _operator(_name, reverse=True))
-for _name in ("lt", "le", "gt", "ge", "eq", "ne", "neg", "abs", "getitem"):
-    setattr(Uniform, f"__{_name}__", _operator(_name, reverse=False))
+def _augmented(name: str) -> Callable[..., Any]:
+    plain = _operator(name)
+
+    def method(self: Uniform, other: Any) -> Any:
+        if isinstance(self.value, torch.Tensor):
+            raise Untraceable("changes a tensor that is no memory in place: write a = a + b")
+        return plain(self, other)
+
+    return method
 
 
-def _value(arg: Any) -> Any:
-    return arg.value if type(arg) is Uniform else arg
+def _install_operators() -> None:
+    for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"):
+        setattr(Uniform, f"__{name}__", _operator(name))
+        setattr(Uniform, f"__r{name}__", _operator(name, reverse=True))
+        setattr(Uniform, f"__i{name}__", _augmented(name))
+    for name in ("lt", "le", "gt", "ge", "eq", "ne", "neg", "pos", "abs", "getitem"):
+        setattr(Uniform, f"__{name}__", _operator(name))
+    for name in ("and_", "or_", "xor", "invert"):
+        setattr(Uniform, f"__{name.strip('_')}__", _operator(name))
+    setattr(Uniform, "__round__", lambda self, *digits: self.call(round, self, *digits))  # noqa: B010
 
 
-def _evaluated(arg: Any, node: Any) -> Any:
-    return arg.evaluate(node) if type(arg) is Uniform else arg
+def _in_place(name: str) -> bool:
+    return name.endswith("_") and not name.endswith("__")
 
 
-def _same(now: Any, then: Any) -> bool:
-    if now is then:
-        return True
-    if isinstance(now, torch.Tensor) or isinstance(then, torch.Tensor):
-        return False
-    return type(now) is type(then) and bool(now == then)
+def _uniforms(given: Any) -> Iterator[Uniform]:
+    for arg in given:
+        if type(arg) is Uniform:
+            yield arg
+        elif type(arg) in (list, tuple):
+            yield from _uniforms(arg)
+
+
+def _mapped(given: Any, change: Callable[[Uniform], Any]) -> Any:
+    """Arguments with each uniform value in them replaced."""
+    if type(given) is Uniform:
+        return change(given)
+    if type(given) in (list, tuple):
+        return type(given)(_mapped(item, change) for item in given)
+    if type(given) is dict:
+        return {name: _mapped(item, change) for name, item in given.items()}
+    return given
+
+
+def _values(given: Any) -> Any:
+    return _mapped(given, lambda uniform: uniform.value)
+
+
+def _evaluated(given: Any, node: Any) -> Any:
+    return _mapped(given, lambda uniform: uniform.evaluate(node))
+
+
+_install_operators()
