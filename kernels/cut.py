@@ -1,6 +1,7 @@
 """The cheapest set of values that separates what is known from what is wanted."""
 
 from collections.abc import Callable, Collection, Iterable
+from itertools import pairwise
 
 from .expression import Expression, order
 
@@ -74,7 +75,7 @@ def _path(edges: Edges) -> list[Node] | None:
 
 def _push(edges: Edges, path: list[Node]) -> None:
     """Let flow along a way what its narrowest place allows."""
-    steps = list(zip(path, path[1:], strict=False))
+    steps = list(pairwise(path))
     amount = min(edges[a][b] for a, b in steps)
     if amount == INFINITE:
         raise ValueError("nothing that may be kept separates what is known from what is wanted")

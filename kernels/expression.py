@@ -98,7 +98,7 @@ def as_expression(value: "Expression | float", pool: dict[object, Expression]) -
 
 
 def order(roots: Iterable[Expression], known: Iterable[Expression] = ()) -> list[Expression]:
-    """The values that ``roots`` are computed from, operands first, not looking behind ``known``."""
+    """What ``roots`` are computed from, operands first, without what is behind ``known``."""
     return _walk(roots, lambda value: value.computed_from, set(known))
 
 

@@ -36,7 +36,7 @@ def _without(name: str, *refused: tuple[str, Any]) -> Function:
         for option, default in refused:
             if options.pop(option, default) != default:
                 raise Untraceable(f"uses {name} with {option}, which is not one operation")
-        return op(a, b, **options)  # type: ignore[no-any-return]
+        return op(a, b, **options)
 
     return function
 
@@ -54,7 +54,7 @@ def _where(given: Any, a: Any, b: Any) -> Symbol:
     return like.wrap(chosen, single)
 
 
-def _clamp(x: Any, min: Any = None, max: Any = None) -> Symbol:  # noqa: A002
+def _clamp(x: Any, min: Any = None, max: Any = None) -> Symbol:
     x = first_symbol((x,))
     result = x.wrap(x.expression)
     for bound, inside in ((min, "ge"), (max, "le")):
@@ -94,7 +94,7 @@ def _power(x: Any, exponent: Any) -> Symbol:
     }
     if exponent not in powers:
         raise Untraceable(f"raises to the power {exponent}: write it as products")
-    return powers[exponent]()  # type: ignore[no-any-return]
+    return powers[exponent]()
 
 
 def _like(value: Any = None) -> Function:

@@ -129,7 +129,7 @@ def _outside(trace: Trace) -> dict[Expression, str]:
 
 def _code(roots: Sequence[Expression | float], names: dict[Expression, str]) -> Code:
     known: dict[Expression, str | float] = dict(names)
-    lines = []
+    lines: list[Line] = []
     for value in order((r for r in roots if isinstance(r, Expression)), names):
         if value.op == "constant":
             known[value] = float(value.payload)  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ import torch
 
 from .expression import Expression, leaf
 from .guards import ABSENT, Guards, is_constant
-from .linear import is_linear
+from .proportional import is_proportional
 from .scope import Scope
 from .symbol import FUNCTIONS, Context, Symbol
 from .uniform import Uniform
@@ -59,7 +59,7 @@ class Recorder:
         cls = type(owner)
         # type(self) cannot be made to lie, but its name can.
         names = {"__slots__": (), "__module__": cls.__module__, "__qualname__": cls.__qualname__}
-        stand_in = object.__new__(type(cls.__name__, (_StandIn,), names))
+        stand_in: Any = object.__new__(type(cls.__name__, (_StandIn,), names))
         for name, value in (("_recorder", self), ("_path", path), ("_owner", owner)):
             object.__setattr__(stand_in, name, value)
         return stand_in
@@ -173,7 +173,7 @@ class Recorder:
             if type(u) is not Symbol:
                 raise Untraceable("fires at a value that is not of the data")
             cotangent = Symbol(leaf("cotangent", self.pool), self.context)
-            if not is_linear(stand_in.gradient(u, cotangent), cotangent.expression):
+            if not is_proportional(stand_in.gradient(u, cotangent), cotangent.expression):
                 raise Untraceable(
                     "has a surrogate gradient that is not linear in the incoming one"
                 )

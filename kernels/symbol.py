@@ -21,6 +21,8 @@ RANDOM = frozenset(
 ) | {"randint_like", "randn", "randn_like", "randperm", "alpha_dropout", "rrelu", "gumbel_softmax"}
 SHAPE = frozenset(("shape", "size", "ndim", "dim", "numel", "nelement", "stride", "device"))
 
+FOREIGN = "uses a tensor that is no attribute of the node: make it a buffer or a parameter"
+
 
 @dataclass
 class Context:
@@ -82,9 +84,7 @@ class Symbol:
         if type(value) is not torch.Tensor and isinstance(value, bool | int | float):
             return constant(value, self.expression.pool)
         if isinstance(value, torch.Tensor):
-            raise Untraceable(
-                "uses a tensor that is no attribute of the node: make it a buffer or a parameter"
-            )
+            raise Untraceable(FOREIGN)
         raise Untraceable(f"computes with a {type(value).__name__}")
 
     def wrap(self, expression: Expression, single: bool = False) -> "Symbol":
@@ -132,14 +132,9 @@ class Symbol:
         given = (*args, *(kwargs or {}).values())
         if function in FUNCTIONS:
             return FUNCTIONS[function](*args, **(kwargs or {}))
-        if any(isinstance(v, torch.Tensor) and type(v) not in (Symbol, Uniform) for v in given):
-            first_symbol(given).operand(
-                next(
-                    v
-                    for v in given
-                    if isinstance(v, torch.Tensor) and type(v) not in (Symbol, Uniform)
-                )
-            )
+        for value in given:
+            if isinstance(value, torch.Tensor) and type(value) not in (Symbol, Uniform):
+                raise Untraceable(FOREIGN)
         raise Untraceable(_unknown("torch", getattr(function, "__name__", str(function))))
 
     def __bool__(self) -> bool:

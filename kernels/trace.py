@@ -2,7 +2,7 @@
 
 import random
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -106,9 +106,13 @@ def _check_memories(node: Any, memories: tuple[str, ...], guards: Guards) -> Non
     for name in memories:
         value = getattr(node, name)
         fits = _is_state(value)
-        guards.fact(lambda owner, name=name: _is_state(getattr(owner, name)), fits)
+        guards.fact(_state_at(name), fits)
         if not fits:
             raise Untraceable(f"its memory {name} is a {type(value).__name__}, not a tensor")
+
+
+def _state_at(name: str) -> Callable[[Any], bool]:
+    return lambda node: _is_state(getattr(node, name))
 
 
 def _is_state(value: Any) -> bool:
