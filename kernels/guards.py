@@ -3,7 +3,7 @@
 import enum
 import operator
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -23,36 +23,37 @@ _PLAIN = (bool, int, float, complex, str, bytes, enum.Enum, torch.dtype, torch.d
 
 
 class Guards:
-    """Facts about a node, its classes and the modules its lines are in.
+    """Facts about a node, what it holds, its classes and the modules its lines are in.
 
-    A fact holds no reference to the node, which would keep it alive.
+    A path names the node ('') or what it holds ('surrogate_function'). A fact holds no reference
+    to the node, which would keep it alive. All are added before the first is checked.
     """
 
     def __init__(self) -> None:
-        self._values: dict[str, Any] = {}
-        self._kinds: dict[str, Any] = {}
-        self._absent: set[str] = set()
-        self._classes: dict[str, dict[str, Any]] = {}
+        self._owners: dict[str, _Owner] = {"": _Owner()}
         self._chains: dict[tuple[type, str], Any] = {}
         self._names: dict[int, tuple[dict[str, Any], dict[str, Any]]] = {}
         self._facts: list[tuple[Callable[[Any], Any], Any]] = []
 
-    def value(self, path: str, value: Any) -> None:
-        """The attribute at a dotted path is this value."""
-        self._values[path] = value
+    def value(self, path: str, name: str, value: Any) -> None:
+        """The attribute is this value."""
+        self._owner(path).values[name] = value
 
-    def kind(self, path: str, value: Any) -> None:
-        """The attribute at a dotted path is of this value's kind."""
-        self._kinds[path] = kind(value)
+    def kind(self, path: str, name: str, value: Any) -> None:
+        """The attribute is of this value's kind."""
+        self._owner(path).kinds[name] = kind(value)
 
-    def absent(self, path: str) -> None:
-        """There is no attribute at a dotted path."""
-        self._absent.add(path)
+    def empty(self, path: str, names: Sequence[str]) -> None:
+        """These containers are empty."""
+        self._owner(path).empty.update(dict.fromkeys(names))
+
+    def absent(self, path: str, name: str) -> None:
+        """There is no such attribute."""
+        self._owner(path).absent.append(name)
 
     def of_class(self, path: str, name: str, found: Any) -> None:
-        """The class of what is at a path (of the node for '') gives ``found`` for a name, and no
-        attribute of the instance hides it."""
-        self._classes.setdefault(path, {})[name] = found
+        """The class gives ``found`` for a name, and no attribute of the instance hides it."""
+        self._owner(path).of_class[name] = found
 
     def in_class(self, owner: type, name: str) -> None:
         """A class itself, whatever its bases say, defines a name as it does now, or not."""
@@ -69,41 +70,73 @@ class Guards:
     def hold(self, node: Any) -> bool:
         """Whether everything still is as it was."""
         try:
-            return (
-                self._attributes_hold(node)
-                and all(self._class_holds(node, *item) for item in self._classes.items())
-                and self._names_hold()
-                and all(_same(read(node), value) for read, value in self._facts)
-            )
-        except (AttributeError, RuntimeError, TypeError, ValueError, KeyError):
+            for path, facts in self._owners.items():
+                if not facts.hold(_attribute(node, path) if path else node):
+                    return False
+            return self._modules_hold() and all(_same(f(node), v) for f, v in self._facts)
+        except (AttributeError, RuntimeError, TypeError, ValueError, LookupError):
             return False
 
-    def _attributes_hold(self, node: Any) -> bool:
-        for path, value in self._values.items():
-            if not _same(_attribute(node, path), value):
-                return False
-        for path, expected in self._kinds.items():
-            if kind(_attribute(node, path)) != expected:
-                return False
-        return all(_attribute(node, path, ABSENT) is ABSENT for path in self._absent)
+    def _owner(self, path: str) -> "_Owner":
+        return self._owners.setdefault(path, _Owner())
 
-    def _class_holds(self, node: Any, path: str, names: dict[str, Any]) -> bool:
-        owner = _attribute(node, path) if path else node
-        cls = type(owner)
-        if not names.keys().isdisjoint(owner.__dict__):
-            return False
-        return all(_same(getattr(cls, name, ABSENT), found) for name, found in names.items())
-
-    def _names_hold(self) -> bool:
+    def _modules_hold(self) -> bool:
         for namespace, names in self._names.values():
             for name, value in names.items():
                 now = namespace.get(name, ABSENT)
                 if now is not value and not _same(now, value):
                     return False
-        return all(
-            owner.__dict__.get(name, ABSENT) is found
-            for (owner, name), found in self._chains.items()
+        for (owner, name), found in self._chains.items():
+            if owner.__dict__.get(name, ABSENT) is not found:
+                return False
+        return True
+
+
+class _Owner:
+    """The facts about one object, which are nearly always seen to hold within a microsecond."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+        self.kinds: dict[str, Any] = {}
+        self.of_class: dict[str, Any] = {}
+        self.empty: dict[str, None] = {}
+        self.absent: list[str] = []
+        self._readers: tuple[Callable[[Any], tuple[Any, ...]], ...] = ()
+
+    def hold(self, owner: Any) -> bool:
+        """Whether they hold of an object."""
+        if not self._readers:
+            kinds = (self.values, self.kinds, self.of_class, self.empty)
+            self._readers = tuple(map(_reader, kinds))
+        values, kinds_of, of_class, empty = self._readers
+        return (
+            _all_same(values(owner), self.values.values())
+            and _all_alike(kinds_of(owner), self.kinds.values())
+            and self.of_class.keys().isdisjoint(owner.__dict__)
+            and _all_same(of_class(type(owner)), self.of_class.values())
+            and not any(empty(owner))
+            and not any(hasattr(owner, name) for name in self.absent)
         )
+
+
+def _reader(names: Iterable[str]) -> Callable[[Any], tuple[Any, ...]]:
+    """Reads some attributes as a tuple."""
+    names = tuple(names)
+    if len(names) > 1:
+        return operator.attrgetter(*names)
+    read = operator.attrgetter(*names) if names else None
+    return lambda owner: () if read is None else (read(owner),)
+
+
+def _all_same(now: tuple[Any, ...], then: Iterable[Any]) -> bool:
+    return all(map(operator.is_, now, then)) or all(map(_same, now, then))
+
+
+def _all_alike(now: tuple[Any, ...], kinds: Iterable[Any]) -> bool:
+    for value, expected in zip(now, kinds, strict=True):
+        if type(value) is not expected and kind(value) != expected:
+            return False
+    return True
 
 
 def kind(value: Any) -> Any:
@@ -120,12 +153,10 @@ def is_constant(value: Any) -> bool:
     return value is None or isinstance(value, _PLAIN)
 
 
-def _attribute(node: Any, path: str, *default: Any) -> Any:
-    if "." not in path:
-        return getattr(node, path, *default)
-    for name in path.split(".")[:-1]:
+def _attribute(node: Any, path: str) -> Any:
+    for name in path.split("."):
         node = getattr(node, name)
-    return getattr(node, path.rpartition(".")[2], *default)
+    return node
 
 
 def _same(now: Any, then: Any) -> bool:

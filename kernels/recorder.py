@@ -94,13 +94,12 @@ class Recorder:
             return types.MethodType(found, self.stand_in(path))
         if isinstance(found, staticmethod | classmethod):
             return self._static(owner, path, name, found)
-        full = f"{path}.{name}" if path else name
         try:
             value = getattr(owner, name)
         except AttributeError:
-            self.guards.absent(full)
+            self.guards.absent(path, name)
             raise
-        return self._value(full, value)
+        return self._value(path, name, value)
 
     def assign(self, path: str, name: str, value: Any) -> None:
         """Set a memory; nothing else may be set."""
@@ -131,22 +130,22 @@ class Recorder:
     def _of_instance(self, owner: Any, path: str, name: str) -> Any:
         """An attribute in the instance's own ``__dict__``; a method put there plays on."""
         value = vars(owner)[name]
-        full = f"{path}.{name}" if path else name
         if isinstance(value, types.MethodType) and value.__self__ is owner:
             function = value.__func__
-            self.guards.fact(_function_at(full), function)
+            self.guards.fact(_function_at(f"{path}.{name}"), function)
             if not isinstance(function, types.FunctionType):
                 raise Untraceable(f"calls {name}, a {type(function).__name__}")
             self.scope.read(function, type(owner))
             return types.MethodType(function, self.stand_in(path))
-        return self._value(full, value)
+        return self._value(path, name, value)
 
-    def _value(self, path: str, value: Any) -> Any:
+    def _value(self, owner: str, name: str, value: Any) -> Any:
+        path = f"{owner}.{name}" if owner else name
         if not isinstance(value, bool) and isinstance(value, int | float | torch.Tensor):
             if path not in self._attributes:
                 self._attributes[path] = Uniform.attribute(self.guards, path, value)
             return self._attributes[path]
-        self.guards.value(path, value)
+        self.guards.value(owner, name, value)
         if is_constant(value) or (callable(value) and _in_table(value)):
             return value
         if isinstance(value, types.FunctionType):
@@ -191,10 +190,9 @@ class Recorder:
         forward = next((c for c in cls.__mro__ if "forward" in vars(c)), None)
         if not base or forward is not base[-1] or cls.__call__ is not torch.nn.Module.__call__:
             raise Untraceable(f"fires by {cls.__name__}, which has a forward of its own")
-        for name in HOOKS:
-            self.guards.fact(_size_at(f"{path}.{name}"), 0)
-            if getattr(function, name):
-                raise Untraceable(f"fires by {cls.__name__} with hooks registered on it")
+        self.guards.empty(path, HOOKS)
+        if any(getattr(function, name) for name in HOOKS):
+            raise Untraceable(f"fires by {cls.__name__} with hooks registered on it")
 
 
 class _StandIn:
@@ -235,17 +233,8 @@ def _in_table(value: Any) -> bool:
 def _function_at(path: str) -> Any:
     def read(node: Any) -> Any:
         *owners, name = path.split(".")
-        for step in owners:
+        for step in filter(None, owners):
             node = getattr(node, step)
         return getattr(vars(node).get(name), "__func__", None)
-
-    return read
-
-
-def _size_at(path: str) -> Any:
-    def read(node: Any) -> int:
-        for name in path.split("."):
-            node = getattr(node, name)
-        return len(node)
 
     return read

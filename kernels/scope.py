@@ -58,7 +58,7 @@ class Scope:
         ):
             if name != "__class__" and cell != types.CellType():
                 value = cell.cell_contents
-                self.guards.fact(lambda node, cell=cell: cell.cell_contents, value)
+                self.guards.fact(_content(cell), value)
                 self._accept(name, value, owner)
         self._read_code(function.__code__, function, owner, function.__code__.co_freevars)
 
@@ -179,6 +179,10 @@ def _attributes(following: Any) -> Iterator[str]:
 
 def _reader(owner: type, name: str) -> Any:
     return lambda node: getattr(owner, name, ABSENT)
+
+
+def _content(cell: Any) -> Any:
+    return lambda node: cell.cell_contents
 
 
 def _where(function: types.FunctionType) -> str:

@@ -152,7 +152,7 @@ class Symbol:
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
         raise Untraceable("assigns to an index of the data: use torch.where")
 
-    __int__ = __index__ = __len__ = __iter__ = __float__  # type: ignore[assignment]
+    __int__ = __index__ = __len__ = __iter__ = __float__
     __repr__ = __str__
     __hash__ = object.__hash__
 

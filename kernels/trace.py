@@ -105,9 +105,8 @@ def _check_memories(node: Any, memories: tuple[str, ...], guards: Guards) -> Non
     guards.fact(lambda owner: tuple(owner._memories), memories)
     for name in memories:
         value = getattr(node, name)
-        fits = _is_state(value)
-        guards.fact(_state_at(name), fits)
-        if not fits:
+        if not _is_state(value):
+            guards.fact(_state_at(name), False)
             raise Untraceable(f"its memory {name} is a {type(value).__name__}, not a tensor")
 
 

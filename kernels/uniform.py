@@ -44,7 +44,8 @@ class Uniform:
     @classmethod
     def attribute(cls, guards: Guards, path: str, value: Any) -> "Uniform":
         """The attribute of a node at a dotted path."""
-        guards.kind(path, value)
+        owner, _, name = path.rpartition(".")
+        guards.kind(owner, name, value)
         return cls(guards, value, operator.attrgetter(path), path=path)
 
     @classmethod
@@ -109,25 +110,25 @@ class Uniform:
         return next(_uniforms(given)).call(function, *args, **(kwargs or {}))
 
     def __bool__(self) -> bool:
-        return self.decide(bool)  # type: ignore[no-any-return]
+        return self.decide(bool)
 
     def __float__(self) -> float:
-        return self.decide(float)  # type: ignore[no-any-return]
+        return self.decide(float)
 
     def __int__(self) -> int:
-        return self.decide(int)  # type: ignore[no-any-return]
+        return self.decide(int)
 
     def __index__(self) -> int:
-        return self.decide(operator.index)  # type: ignore[no-any-return]
+        return self.decide(operator.index)
 
     def __len__(self) -> int:
-        return self.decide(len)  # type: ignore[no-any-return]
+        return self.decide(len)
 
     def __str__(self) -> str:
-        return self.decide(str)  # type: ignore[no-any-return]
+        return self.decide(str)
 
     def __format__(self, spec: str) -> str:
-        return self.decide(lambda value: format(value, spec))  # type: ignore[no-any-return]
+        return self.decide(lambda value: format(value, spec))
 
     def __iter__(self) -> Iterator[Any]:
         return iter([self[i] for i in range(len(self))])  # type: ignore[index]
