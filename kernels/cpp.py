@@ -29,10 +29,9 @@ MOST_CACHED = 2**21
 # Up to this many steps, rows of a quarter are faster: the next step's are fetched in time.
 FEW_STEPS = 32
 
-# New memory from this size on is asked for in pages of HUGE_PAGE bytes.
-HUGE = 2**22
-HUGE_PAGE = 2**21
-MADV_HUGEPAGE = 14
+_FORKED: list[bool] = []
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: _FORKED.append(True))
 
 
 def forward(
@@ -130,16 +129,16 @@ class _Call:
         self._alive.append(sequence)
 
     def carry(self, first: Tensor | None, last: Tensor) -> None:
-        """A state before the first step (None for 0) and after the last."""
-        self._arguments.extend((0 if first is None else first.data_ptr(), last.data_ptr()))
+        """A state before the first step (None for 0) and after the last, past the caches?"""
+        past = last.numel() * last.element_size() > MOST_CACHED
+        start = 0 if first is None else first.data_ptr()
+        self._arguments.extend((start, last.data_ptr(), past))
         self._alive.append(last if first is None else first)
 
     def write(self, dtype: torch.dtype) -> Tensor:
         """A new sequence: where it lies, how far apart its steps are, whether past the caches."""
         sequence = self._layout.sequence(dtype)
         size = sequence.numel() * sequence.element_size()
-        if size > HUGE:
-            _use_huge_pages(sequence.data_ptr(), size)
         self._arguments.extend((sequence.data_ptr(), self._layout.size, size > MOST_CACHED))
         return sequence
 
@@ -177,7 +176,7 @@ def _kernel(
 
 def _kinds(parameters: Sequence[Tensor | float]) -> tuple[bool, ...]:
     """Which parameters are arrays; the others go as numbers."""
-    return tuple(isinstance(p, Tensor) and p.numel() > 1 for p in parameters)
+    return tuple([isinstance(p, Tensor) and p.numel() > 1 for p in parameters])
 
 
 def _number(parameter: Tensor | float) -> float:
@@ -185,6 +184,7 @@ def _number(parameter: Tensor | float) -> float:
 
 
 def _threads(work: int) -> int:
+    """Threads for so many steps of neurons; a forked process has none of its parent's."""
     if _FORKED:
         return 1
     return max(1, min(torch.get_num_threads(), work // SMALLEST_SHARE))
@@ -195,20 +195,3 @@ def _block(steps: int, size: int, threads: int) -> int:
     most = MOST_LANES if steps > FEW_STEPS else MOST_LANES // 4
     share = -(-size // (threads * LANES)) * LANES
     return max(LANES, min(most, share))
-
-
-def _use_huge_pages(address: int, size: int) -> None:
-    """Ask for large pages where new memory will be written whole: far fewer page faults.
-
-    The kernel of the system may decline, which changes nothing but the time.
-    """
-    start = -(-address // HUGE_PAGE) * HUGE_PAGE
-    length = (address + size - start) // HUGE_PAGE * HUGE_PAGE
-    if length > 0:
-        _LIBC.madvise(start, length, MADV_HUGEPAGE)
-
-
-_LIBC = ctypes.CDLL(None)
-_LIBC.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-_FORKED: list[bool] = []
-os.register_at_fork(after_in_child=lambda: _FORKED.append(True))

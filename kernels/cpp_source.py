@@ -188,12 +188,12 @@ class _Kernel:
             self.put.append(f"put(base_{name} + t * {stride}, row_{name}, n, {past});")
 
     def _states(self, kind: str, count: int) -> None:
-        """What a step hands to the next: 0 at first where the first argument is null."""
+        """What a step hands to the next: before the first (null for 0), after the last."""
         for name in (f"{kind}{i}" for i in range(count)):
-            first, last = self._argument(), self._argument()
+            first, last, past = self._argument(), self._argument(), self._argument()
             self._array(name, f"{first} ? ((const R*){first})[at + l] : R(0)")
             self.body.append(f"const R {name} = array_{name}[l];")
-            self.leave.append(f"put((R*){last} + at, array_{name}, n, false);")
+            self.leave.append(f"put((R*){last} + at, array_{name}, n, {past});")
 
     def _parameters(self) -> None:
         for i, is_array in enumerate(self.kinds):
