@@ -31,11 +31,15 @@ class Call:
     @cached_property
     def ready(self) -> "Ready | str":
         """What a program needs of the call, or the reason why it needs the node's own lines."""
-        known = traced(self.node, len(self.inputs))
-        reason = known.reason or _why_not_inputs(self.inputs)
-        if known.trace is None or reason is not None:
-            return str(reason)
-        x_seqs = _same_dtype(self.inputs)
+        reason = _why_not_inputs(self.inputs)
+        if reason is not None:
+            return reason
+        dtype = _floating(self.inputs[0])
+        known = traced(self.node, len(self.inputs), dtype == torch.float64)
+        if known.trace is None:
+            return str(known.reason)
+        # What is kept of a state is in its precision, and so then is all of the call.
+        x_seqs = _same_dtype(self.inputs, torch.float32 if self.node.store_v_seq else dtype)
         names = tuple(name for name, _ in known.trace.states)
         states = tuple(getattr(self.node, name) for name in names)
         parameters = tuple(uniform.evaluate(self.node) for uniform, _ in known.trace.parameters)
@@ -44,7 +48,7 @@ class Call:
         if reason is not None:
             return reason
         enlarged = _enlarged(parameters, x)
-        return Ready(known, names, x_seqs, states, parameters, _floating(self.inputs[0]), enlarged)
+        return Ready(known, names, x_seqs, states, parameters, dtype, enlarged)
 
 
 class Ready(NamedTuple):
@@ -73,8 +77,8 @@ def _floating(x: Tensor) -> torch.dtype:
     return x.dtype if x.is_floating_point() else torch.float32
 
 
-def _same_dtype(inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    dtype = functools.reduce(torch.promote_types, map(_floating, inputs))
+def _same_dtype(inputs: Sequence[Tensor], dtype: torch.dtype) -> tuple[Tensor, ...]:
+    dtype = functools.reduce(torch.promote_types, map(_floating, inputs), dtype)
     return tuple(x if x.dtype == dtype else x.to(dtype) for x in inputs)
 
 

@@ -49,6 +49,14 @@ class Layout:
             return once.expand(sequence.shape[0], *self.shape)
         return self.sequence(dtype, sequence.shape[0]).copy_(sequence)
 
+    def flat(self, sequence: Tensor) -> Tensor:
+        """A sequence in this order as [T, size], its steps as lines of numbers."""
+        return sequence.as_strided((sequence.shape[0], self.size), (sequence.stride(0), 1))
+
+    def flat_step(self, step: Tensor) -> Tensor:
+        """One step in this order as [size]."""
+        return step.as_strided((self.size,), (1,))
+
     def match_step(self, step: Tensor) -> Tensor:
         """One step in this order, in the precision of states."""
         if step.dtype == self.precision and self._fits(step.stride()):

@@ -1,32 +1,30 @@
 """Runs a program by torch operations into buffers used again, with the analytic backward."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from .layout import Layout
-from .program import Code, Line, Program
+from .program import Program
+from .recurrence import linearize
+from .schedule import Schedule, schedule
+from .simplify import decisive_ancestors, fold, fuse, kind_of
+from .tile import Tile
 
 __all__ = ["backward", "forward", "why_not"]
 
 Value = Tensor | float
+Operand = str | float
 
-_BOOLEAN: dict[str, Callable[..., Any]] = {
-    **{name: getattr(torch, name) for name in ("lt", "le", "gt", "ge", "eq", "ne", "isnan")},
-    "and": torch.logical_and,
-    "or": torch.logical_or,
-    "not": torch.logical_not,
-}
-
-_ARITHMETIC: dict[str, Callable[..., Any]] = {
-    name: getattr(torch, name)
-    for name in (
-        *("add", "sub", "mul", "div", "neg", "abs", "exp", "log", "sqrt", "sin", "cos"),
-        *("sigmoid", "tanh", "maximum", "minimum", "round", "floor", "ceil", "sign"),
-    )
-}
+# A tile has about this many values, of which ten or so fit into a core's own cache.
+TILE = 65536
+# So many neurons are worth a call of torch.
+WIDTH = 16384
+# A block ends where a vector does, as eager's vectors begin at multiples of it.
+VECTOR = 64
 
 
 def forward(
@@ -39,19 +37,21 @@ def forward(
     r"""Outputs [T, N, \*], states after the last step, and saved values [T, N, \*]."""
     outputs = [layout.sequence() for _ in range(program.n_outputs)]
     saved = [layout.sequence(layout.precision) for _ in range(program.n_saved)]
-    carried = [layout.step().copy_(state) for state in states]
-    step = _Step(program.forward, layout, parameters)
-    step.known |= {f"v{i}": state for i, state in enumerate(carried)}
-    read = {f"x{i}": x_seq.unbind(0) for i, x_seq in enumerate(x_seqs)}
-    written = [sequence.unbind(0) for sequence in (*outputs, *saved)]
+    new_states = [layout.step() for _ in states]
+    plan = _forward_plan(program, tuple(map(kind_of, parameters)))
     n, m = program.n_outputs, program.n_states
-    for t in range(layout.steps):
-        step.read(read, t)
-        results = step.run()
-        for sequence, result in zip(written, results[:n] + results[n + m :], strict=True):
-            _write(sequence[t], result)
-        _write_together(carried, results[n : n + m])
-    return outputs, carried, saved
+    names = (*plan.results[:n], *plan.results[n + m :])
+    _run(
+        _Work(
+            plan=plan,
+            layout=layout,
+            reads={f"x{i}": layout.match(x_seq) for i, x_seq in enumerate(x_seqs)},
+            writes=[*zip(names, (*outputs, *saved), strict=True)],
+            carried=[*zip(map(layout.match_step, states), new_states, strict=True)],
+            parameters=parameters,
+        )
+    )
+    return outputs, new_states, saved
 
 
 def backward(
@@ -64,95 +64,141 @@ def backward(
     parameters: Sequence[Value],
 ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
     r"""Cotangents of the inputs [T, N, \*], the first states, and (per neuron) the parameters."""
-    if program.backward is None:
-        raise ValueError("the program was made without a backward")
+    given = {f"g{i}": layout.match(g) for i, g in enumerate(output_grads) if g is not None}
+    absent = frozenset(f"g{i}" for i, g in enumerate(output_grads) if g is None)
+    plan = _backward_plan(program, tuple(map(kind_of, parameters)), absent)
     x_grads = [layout.sequence() for _ in range(program.n_inputs)]
-    carried = [layout.step().copy_(0.0 if g is None else g) for g in state_grads]  # type: ignore[arg-type]
+    first = [layout.step() for _ in state_grads]
+    last = [layout.step().zero_() if g is None else layout.match_step(g) for g in state_grads]
     totals = [layout.step().zero_() for _ in program.differentiated]
-    step = _Step(program.backward, layout, parameters)
-    step.known |= {f"c{i}": grad for i, grad in enumerate(carried)}
-    read = {f"g{i}": layout.zeros() if g is None else g for i, g in enumerate(output_grads)}
-    read |= {f"k{i}": sequence for i, sequence in enumerate(saved)}
-    read |= {f"x{i}": x_seq for i, x_seq in x_seqs.items()}
-    steps = {name: sequence.unbind(0) for name, sequence in read.items()}
     n, m = program.n_inputs, program.n_states
-    for t in reversed(range(layout.steps)):
-        step.read(steps, t)
-        results = step.run()
-        for grad, result in zip(x_grads, results[:n], strict=True):
-            _write(grad[t], result)
-        for total, result in zip(totals, results[n + m :], strict=True):
-            total.add_(result)  # type: ignore[arg-type]
-        _write_together(carried, results[n : n + m])
-    return x_grads, carried, totals
-
-
-class _Step:
-    """The code of one step, with a buffer per line that every step uses again."""
-
-    def __init__(self, code: Code, layout: Layout, parameters: Sequence[Value]) -> None:
-        self.known: dict[str, Value] = {f"p{i}": p for i, p in enumerate(parameters)}
-        self._code, self._layout = code, layout
-        self._buffers: dict[str, Tensor] = {}
-
-    def read(self, sequences: dict[str, Sequence[Tensor]], t: int) -> None:
-        """Take step t of what is read, in the precision of states."""
-        for name, sequence in sequences.items():
-            self.known[name] = sequence[t].to(self._layout.precision)
-
-    def run(self) -> list[Value]:
-        """Run the lines; return the results, which the next run overwrites."""
-        for line in self._code.lines:
-            self.known[line.target] = self._compute(line)
-        return [self._value(name) for name in self._code.results]
-
-    def _value(self, operand: str | float) -> Value:
-        return self.known[operand] if isinstance(operand, str) else operand
-
-    def _compute(self, line: Line) -> Tensor:
-        operands: list[Any] = [self._value(operand) for operand in line.operands]
-        out = self._buffer(line.target, line.op in _BOOLEAN)
-        if line.op == "float":
-            return out.copy_(operands[0])
-        if line.op == "relu":
-            return torch.clamp_min(operands[0], 0.0, out=out)
-        if line.op == "where":
-            return torch.where(operands[0], *map(self._tensor, operands[1:]), out=out)
-        function = _BOOLEAN.get(line.op) or _ARITHMETIC[line.op]
-        if line.op in ("maximum", "minimum", "and", "or"):
-            operands = [self._tensor(operand) for operand in operands]
-        elif not isinstance(operands[0], Tensor):
-            operands[0] = self._tensor(operands[0])
-        return function(*operands, out=out)  # type: ignore[no-any-return]
-
-    def _tensor(self, value: Value) -> Tensor:
-        if isinstance(value, Tensor):
-            return value
-        layout = self._layout
-        return torch.tensor(value, dtype=layout.precision, device=layout.device)
-
-    def _buffer(self, name: str, boolean: bool) -> Tensor:
-        if name not in self._buffers:
-            step = self._layout.step()
-            self._buffers[name] = step.to(torch.bool) if boolean else step
-        return self._buffers[name]
-
-
-def _write(target: Tensor, value: Value) -> None:
-    if isinstance(value, Tensor):
-        target.copy_(value)
-    else:
-        target.fill_(value)
-
-
-def _write_together(targets: Sequence[Tensor], values: Sequence[Value]) -> None:
-    """Write values of which some may be other targets, before any target changes."""
-    ids = {id(target) for target in targets}
-    values = [v.clone() if isinstance(v, Tensor) and id(v) in ids else v for v in values]
-    for target, value in zip(targets, values, strict=True):
-        _write(target, value)
+    given |= {f"k{i}": sequence for i, sequence in enumerate(saved)}
+    given |= {f"x{i}": layout.match(x_seq) for i, x_seq in x_seqs.items()}
+    _run(
+        _Work(
+            plan=plan,
+            layout=layout,
+            reads=given,
+            writes=[*zip(plan.results[:n], x_grads, strict=True)],
+            carried=[*zip(last, first, strict=True)],
+            parameters=parameters,
+            totals=[*zip(plan.results[n + m :], totals, strict=True)],
+            backward=True,
+        )
+    )
+    return x_grads, first, totals
 
 
 def why_not(device: torch.device) -> str | None:
     """Why torch operations cannot run on a device: they always can."""
     return None
+
+
+@functools.lru_cache(maxsize=256)
+def _forward_plan(program: Program, kinds: tuple[str, ...]) -> Schedule:
+    code = fuse(fold(program.forward, kinds), loose=False)
+    carried = tuple(f"v{i}" for i in range(program.n_states))
+    everything = {line.target for line in code.lines}
+    return schedule(code, carried, program.n_outputs, everything)
+
+
+@functools.lru_cache(maxsize=256)
+def _backward_plan(program: Program, kinds: tuple[str, ...], absent: frozenset[str]) -> Schedule:
+    if program.backward is None:
+        raise ValueError("the program was made without a backward")
+    code = fuse(fold(linearize(fold(program.backward, kinds), absent), kinds), loose=True)
+    carried = tuple(f"c{i}" for i in range(program.n_states))
+    return schedule(code, carried, program.n_inputs, decisive_ancestors(code))
+
+
+@dataclass(frozen=True)
+class _Work:
+    r"""One run over a sequence.
+
+    Arguments:
+        plan: What to run.
+        layout: How everything lies.
+        reads: Sequences [T, N, \*] by name.
+        writes: Results and the sequences that take them.
+        carried: Each carried value [N, \*] before the run, and what takes it after.
+        parameters: The program's.
+        totals: Results and what takes their sums over time, [N, \*], zeros before.
+        backward: Whether the steps run against time.
+    """
+
+    plan: Schedule
+    layout: Layout
+    reads: dict[str, Tensor]
+    writes: list[tuple[Operand, Tensor]]
+    carried: list[tuple[Tensor, Tensor]]
+    parameters: Sequence[Value]
+    totals: list[tuple[Operand, Tensor]] = field(default_factory=list)
+    backward: bool = False
+
+
+def _run(work: _Work) -> None:
+    """Run all tiles: blocks of neurons one after another, each through its time."""
+    layout, flat_step = work.layout, work.layout.flat_step
+    width = _share(layout.size, WIDTH)
+    steps = min(layout.steps, max(1, TILE // max(1, width)))
+    like = torch.empty((), dtype=layout.precision, device=layout.device)
+    uniform = {f"p{i}": _uniform(p, layout, like) for i, p in enumerate(work.parameters)}
+    reads = [(name, layout.flat(sequence)) for name, sequence in work.reads.items()]
+    writes = [(name, layout.flat(sequence)) for name, sequence in work.writes]
+    totals = [(name, flat_step(total)) for name, total in work.totals]
+    carried = [(flat_step(first), flat_step(last)) for first, last in work.carried]
+    parts = _parts(layout.steps, steps)
+    tiles: dict[tuple[int, int], Tile] = {}
+    for block in _parts(layout.size, width):
+        values = [first[block] for first, _ in carried]
+        used = set[Tile]()
+        for part in reversed(parts) if work.backward else parts:
+            shape = (part.stop - part.start, block.stop - block.start)
+            if shape not in tiles:
+                tiles[shape] = Tile(work.plan, *shape, like, work.backward)
+            tile = tiles[shape]
+            if tile not in used:
+                used.add(tile)
+                tile.once({name: p[block] if p.dim() else p for name, p in uniform.items()})
+            for name, sequence in reads:
+                tile.read(name, sequence[part, block])
+            values = _run_tile(tile, [(name, s[part, block]) for name, s in writes], values)
+            for name, total in totals:
+                total[block] += tile.value(name).expand(shape).sum(0)
+        for value, (_, last) in zip(values, carried, strict=True):
+            last[block].copy_(value)
+
+
+def _run_tile(
+    tile: Tile, writes: Sequence[tuple[Operand, Tensor]], carried: Sequence[Tensor]
+) -> list[Tensor]:
+    written = set[Operand]()
+    rest = []
+    for name, view in writes:
+        if name not in written and tile.write(name, view):
+            written.add(name)
+        else:
+            rest.append((name, view))
+    carried = tile.run(carried)
+    for name, view in rest:
+        view.copy_(tile.value(name))
+    return carried
+
+
+def _uniform(parameter: Value, layout: Layout, like: Tensor) -> Tensor:
+    """A parameter as a number, or as one value per neuron."""
+    if not isinstance(parameter, Tensor):
+        return torch.full_like(like, parameter)
+    if parameter.numel() == 1:
+        return parameter.detach().to(like).reshape(())
+    return layout.flat_step(layout.match_step(parameter.detach().expand(layout.shape)))
+
+
+def _share(size: int, most: int) -> int:
+    """The largest even share of ``size`` of at most ``most``, in whole vectors."""
+    shares = -(-size // most)
+    return size if shares <= 1 else -(-size // (shares * VECTOR)) * VECTOR
+
+
+def _parts(size: int, length: int) -> list[slice]:
+    return [slice(a, min(a + length, size)) for a in range(0, size, max(1, length))]

@@ -16,7 +16,7 @@ from .expression import Expression
 from .guards import Guards
 from .recorder import Recorder
 from .symbol import RANDOM, Symbol
-from .uniform import Uniform
+from .uniform import Uniform, UniformTensor
 from .untraceable import Untraceable, located
 
 __all__ = ["Trace", "clean", "trace"]
@@ -92,13 +92,22 @@ def trace(
 
 @contextmanager
 def clean() -> Iterator[None]:
-    """Grad mode, inference mode and autocast as if nothing had been said of them."""
+    """Grad mode, inference mode and autocast as if nothing had been said of them.
+
+    Nor do a checkpoint's hooks see what is saved here: they count it, and would the first time
+    only.
+    """
     with (
+        torch.autograd.graph.saved_tensors_hooks(_as_it_is, _as_it_is),
         torch.inference_mode(False),
         torch.enable_grad(),
         torch.autocast("cpu", enabled=False),
     ):
         yield
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def _check_memories(node: Any, memories: tuple[str, ...], guards: Guards) -> None:
@@ -150,12 +159,24 @@ class _Factories(TorchFunctionMode):
         self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         name = getattr(function, "__name__", "")
-        given = (*args, *(kwargs or {}).values())
+        given = list(_flat((*args, *(kwargs or {}).values())))
         if name in RANDOM or name.rstrip("_") in RANDOM:
             raise Untraceable(f"draws random numbers (torch.{name})")
-        if function in FACTORIES and not any(type(v) in (Symbol, Uniform) for v in given):
-            return Uniform.made(self.guards, function, args, kwargs)
+        # Not all of torch's functions ask their arguments what they are before they read them.
+        for kind in (Symbol, UniformTensor):
+            if any(type(value) is kind for value in given):
+                return kind.__torch_function__(function, (), args, kwargs)
+        if function in FACTORIES:
+            return Uniform.made(self.guards, function, args, kwargs or {})
         return function(*args, **(kwargs or {}))
+
+
+def _flat(given: Any) -> Iterator[Any]:
+    for value in given:
+        if type(value) in (list, tuple):
+            yield from _flat(value)
+        else:
+            yield value
 
 
 @contextmanager
