@@ -120,44 +120,53 @@ class _Call:
     ) -> None:
         self._program, self._layout = program, layout
         self._parameters = parameters
-        self._arguments = array("q")
+        self._arguments: list[int] = []
         self._alive: list[Tensor] = []
 
     def read(self, sequence: Tensor) -> None:
         """A sequence: where it lies, and how far apart its steps are."""
-        self._arguments.extend((sequence.data_ptr(), sequence.stride(0)))
+        self._arguments += (sequence.data_ptr(), sequence.stride(0))
         self._alive.append(sequence)
 
     def carry(self, first: Tensor | None, last: Tensor) -> None:
         """A state before the first step (None for 0) and after the last, past the caches?"""
-        past = last.numel() * last.element_size() > MOST_CACHED
+        past = self._layout.size * last.itemsize > MOST_CACHED
         start = 0 if first is None else first.data_ptr()
-        self._arguments.extend((start, last.data_ptr(), past))
+        self._arguments += (start, last.data_ptr(), past)
         self._alive.append(last if first is None else first)
 
     def write(self, dtype: torch.dtype) -> Tensor:
         """A new sequence: where it lies, how far apart its steps are, whether past the caches."""
         sequence = self._layout.sequence(dtype)
-        size = sequence.numel() * sequence.element_size()
-        self._arguments.extend((sequence.data_ptr(), self._layout.size, size > MOST_CACHED))
+        size = self._layout.size
+        past = self._layout.steps * size * dtype.itemsize > MOST_CACHED
+        self._arguments += (sequence.data_ptr(), size, past)
         return sequence
 
     def run(self, name: str, totals: Sequence[Tensor] = ()) -> None:
         """Call the kernel."""
-        kinds, numbers = _kinds(self._parameters), array("d")
+        kinds = _kinds(self._parameters)
+        numbers = array("d", map(_number, self._parameters, kinds))
+        if any(kinds):
+            self._add_arrays(kinds)
+        self._arguments += [total.data_ptr() for total in totals]
+        layout, arguments = self._layout, array("q", self._arguments)
+        threads = _threads(layout.steps * layout.size)
+        _kernel(self._program, kinds, layout.dtype, name)(
+            layout.steps,
+            layout.size,
+            _block(layout.steps, layout.size, threads),
+            arguments.buffer_info()[0],
+            numbers.buffer_info()[0],
+            threads,
+        )
+
+    def _add_arrays(self, kinds: Sequence[bool]) -> None:
         for parameter, is_array in zip(self._parameters, kinds, strict=True):
-            numbers.append(0.0 if is_array else _number(parameter))
             if is_array:
                 values, inner, size = self._layout.index(parameter)  # type: ignore[arg-type]
-                self._arguments.extend((values.data_ptr(), inner, size))
+                self._arguments += (values.data_ptr(), inner, size)
                 self._alive.append(values)
-        self._arguments.extend(total.data_ptr() for total in totals)
-        steps, size = self._layout.steps, self._layout.size
-        threads = _threads(steps * size)
-        _kernel(self._program, kinds, self._layout.dtype, name)(
-            *(steps, size, _block(steps, size, threads)),
-            *(self._arguments.buffer_info()[0], numbers.buffer_info()[0], threads),
-        )
 
 
 @functools.cache
@@ -179,8 +188,10 @@ def _kinds(parameters: Sequence[Tensor | float]) -> tuple[bool, ...]:
     return tuple([isinstance(p, Tensor) and p.numel() > 1 for p in parameters])
 
 
-def _number(parameter: Tensor | float) -> float:
-    return parameter.item() if isinstance(parameter, Tensor) else float(parameter)
+def _number(parameter: Tensor | float, is_array: bool) -> float:
+    if is_array:
+        return 0.0
+    return parameter.item() if isinstance(parameter, Tensor) else parameter
 
 
 def _threads(work: int) -> int:
