@@ -6,8 +6,17 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from .symbol import FUNCTIONS, METHODS, Symbol, check_single, combine, condition, first_symbol
-from .uniform import Uniform
+from .symbol import (
+    FUNCTIONS,
+    METHODS,
+    Symbol,
+    check_single,
+    combine,
+    condition,
+    first_symbol,
+    is_known,
+)
+from .uniform import is_uniform
 from .untraceable import Untraceable
 
 __all__: list[str] = []
@@ -60,7 +69,7 @@ def _clamp(x: Any, min: Any = None, max: Any = None) -> Symbol:
     for bound, inside in ((min, "ge"), (max, "le")):
         if bound is not None:
             # The edge passes the gradient, which would be halved at a tie; nan stays nan, without.
-            outside = _where(combine("isnan", result), _detached(result), bound)
+            outside = _where(combine("ne", result, result), _detached(result), bound)
             result = _where(combine(inside, result, bound), result, outside)
     return result
 
@@ -73,7 +82,8 @@ def _detach(x: Symbol) -> Symbol:
     if x.boolean:
         return x
     alias = _detached(x)
-    alias.fixed = x.fixed = "changes in place what shares its memory with a detached tensor"
+    for symbol in (x, alias):
+        symbol.fix("changes in place what shares its memory with a detached tensor")
     return alias
 
 
@@ -103,9 +113,7 @@ def _like(value: Any = None) -> Function:
             raise Untraceable("makes a tensor of another dtype than the state's")
         if options.get("requires_grad"):
             raise Untraceable("makes a tensor that requires a gradient")
-        number = type(fill) in (int, float) or (
-            type(fill) is Uniform and isinstance(fill, int | float)
-        )
+        number = type(fill) in (int, float) or (is_uniform(fill) and isinstance(fill, int | float))
         if not number:
             raise Untraceable("fills a tensor with what is not a number")
         return x.wrap(x.operand(fill))
@@ -138,7 +146,7 @@ def _cast(dtype: torch.dtype) -> Function:
 
 def _binary_only(op: str) -> Function:
     def function(a: Any, *others: Any, **options: Any) -> Symbol:
-        if len(others) != 1 or options or type(others[0]) not in (Symbol, Uniform):
+        if len(others) != 1 or options or not is_known(others[0]):
             raise Untraceable("takes the extremum over a dimension, which mixes neurons")
         return combine(op, a, others[0])
 
@@ -175,13 +183,14 @@ _ALIASES = {
 }
 _UNARY = (
     *("abs", "exp", "log", "sqrt", "sin", "cos", "sigmoid", "tanh", "neg", "round", "floor"),
-    *("ceil", "sign", "isnan"),
+    *("ceil", "sign"),
 )
 # Names that torch and its tensors share.
 _NAMED: dict[str, Function] = {
     **{name: _without(*how) for name, how in _BINARY.items()},  # type: ignore[arg-type]
     **{name: _recorded(name) for name in ("lt", "le", "gt", "ge", "eq", "ne")},
     **{name: (lambda x, op=name: combine(op, x)) for name in _UNARY},
+    "isnan": lambda x: combine("ne", x, x),
     "relu": _relu,
     "maximum": _recorded("maximum"),
     "minimum": _recorded("minimum"),

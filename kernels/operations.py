@@ -58,7 +58,6 @@ def _tanh(g: E, y: E, a: E) -> tuple[E]:
 for _comparison in ("lt", "le", "gt", "ge", "eq", "ne", "and", "or"):
     _define(_comparison, 2, boolean=True)
 _define("not", 1, boolean=True)
-_define("isnan", 1, boolean=True)
 _define("float", 1)  # 1 where true, 0 where not
 for _flat in ("round", "floor", "ceil", "sign"):
     _define(_flat, 1)

@@ -7,10 +7,19 @@ from typing import Any, NoReturn
 import torch
 
 from .expression import Expression, constant
-from .uniform import Uniform
+from .uniform import Uniform, is_uniform
 from .untraceable import Untraceable
 
-__all__ = ["FUNCTIONS", "METHODS", "Context", "Symbol", "combine", "condition", "first_symbol"]
+__all__ = [
+    "FUNCTIONS",
+    "METHODS",
+    "Context",
+    "Symbol",
+    "combine",
+    "condition",
+    "first_symbol",
+    "is_known",
+]
 
 # Filled by functions.py: what torch's functions and a tensor's methods record.
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}
@@ -21,6 +30,7 @@ RANDOM = frozenset(
 ) | {"randint_like", "randn", "randn_like", "randperm", "alpha_dropout", "rrelu", "gumbel_softmax"}
 SHAPE = frozenset(("shape", "size", "ndim", "dim", "numel", "nelement", "stride", "device"))
 
+NOTHING = torch.full((2,), float("nan"))
 FOREIGN = "uses a tensor that is no attribute of the node: make it a buffer or a parameter"
 
 
@@ -39,8 +49,11 @@ class Context:
     in_place: bool = False
 
 
-class Symbol:
+class Symbol(torch.Tensor):
     """An expression that takes part in torch code as a tensor would.
+
+    It is a tensor to isinstance, which torch's own C++ asks too and then reads its memory: so it
+    must be one, though of nothing but nan, and of a shape that passes for no number.
 
     Reading a memory gives one and the same symbol, so a change in place (``self.v += x``) is
     seen under all of its names, as that of a tensor is.
@@ -53,22 +66,22 @@ class Symbol:
         fixed: Why it must not be changed in place, if it must not.
     """
 
-    __slots__ = ("context", "expression", "fixed", "single")
     __symbolic__ = True
-    _is_param = False  # what isinstance(.., nn.Parameter) asks
+    expression: Expression
+    context: Context
+    single: bool
+    fixed: str | None
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         expression: Expression,
         context: Context,
         single: bool = False,
         fixed: str | None = None,
-    ) -> None:
-        self.expression, self.context, self.single, self.fixed = expression, context, single, fixed
-
-    @property  # type: ignore[misc]
-    def __class__(self) -> type:
-        return torch.Tensor
+    ) -> "Symbol":
+        self: Symbol = torch.Tensor._make_subclass(cls, NOTHING)
+        self.__dict__.update(expression=expression, context=context, single=single, fixed=fixed)
+        return self
 
     @property
     def boolean(self) -> bool:
@@ -79,9 +92,9 @@ class Symbol:
         """A symbol, a number, or a value that is the same at every step, as a number."""
         if type(value) is Symbol:
             return value.expression.apply("float") if value.boolean else value.expression
-        if type(value) is Uniform:
+        if is_uniform(value):
             return self.context.parameter(value)
-        if type(value) is not torch.Tensor and isinstance(value, bool | int | float):
+        if isinstance(value, bool | int | float):
             return constant(value, self.expression.pool)
         if isinstance(value, torch.Tensor):
             raise Untraceable(FOREIGN)
@@ -102,13 +115,18 @@ class Symbol:
         derivative."""
         return self.wrap(self.expression.apply("spike", self.operand(slope), self.operand(value)))
 
+    def fix(self, reason: str) -> None:
+        """Refuse changes in place from now on."""
+        self.__dict__["fixed"] = reason
+
     def change(self, value: "Symbol") -> "Symbol":
         """Become another value in place."""
         if self.fixed is not None:
             raise Untraceable(self.fixed)
         if self.boolean or self.single:
             raise Untraceable("changes a truth value in place: write a = a + b")
-        self.expression, self.context.in_place = value.expression, True
+        self.__dict__["expression"] = value.expression
+        self.context.in_place = True
         return self
 
     @property
@@ -120,9 +138,13 @@ class Symbol:
             raise Untraceable("asks for the dtype of a truth value made a number")
         return torch.float64 if self.context.double else torch.float32
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattribute__(self, name: str) -> Any:
         if name in METHODS:
             return lambda *args, **kwargs: METHODS[name](self, *args, **kwargs)
+        if name in _OWN:
+            return object.__getattribute__(self, name)
+        if name == "_is_param":  # what isinstance(.., nn.Parameter) asks
+            return False
         raise Untraceable(_unknown("Tensor", name))
 
     @classmethod
@@ -130,10 +152,10 @@ class Symbol:
         cls, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         given = (*args, *(kwargs or {}).values())
-        if function in FUNCTIONS:
+        if function in FUNCTIONS and any(type(v) is Symbol for v in given):
             return FUNCTIONS[function](*args, **(kwargs or {}))
         for value in given:
-            if isinstance(value, torch.Tensor) and type(value) not in (Symbol, Uniform):
+            if isinstance(value, torch.Tensor) and not is_known(value):
                 raise Untraceable(FOREIGN)
         raise Untraceable(_unknown("torch", getattr(function, "__name__", str(function))))
 
@@ -149,6 +171,9 @@ class Symbol:
     def __getitem__(self, index: Any) -> NoReturn:
         raise Untraceable("indexes the data, which has no elementwise kernel form")
 
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        raise Untraceable(f"sets the attribute {name} of the data")
+
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
         raise Untraceable("assigns to an index of the data: use torch.where")
 
@@ -158,6 +183,11 @@ class Symbol:
 
     def __format__(self, spec: str) -> str:
         return str(self)
+
+
+_OWN = frozenset(
+    ("expression", "context", "single", "fixed", "boolean", "operand", "wrap", "lift", "spike")
+) | {"change", "fix", "__torch_function__", "dtype", "__class__", "__dict__"}
 
 
 def first_symbol(values: Any) -> Symbol:
@@ -192,11 +222,16 @@ def combine(op: str, *values: Any) -> Symbol:
     return like.wrap(first.apply(op, *rest), single)
 
 
+def is_known(value: Any) -> bool:
+    """Whether a value is recorded, whatever kind it is of."""
+    return type(value) is Symbol or is_uniform(value)
+
+
 def condition(like: Symbol, value: Any) -> Expression:
     """A truth value of the data, or of a tensor of bools."""
     if type(value) is Symbol and value.boolean:
         return value.expression
-    if type(value) is Uniform and isinstance(value, torch.Tensor) and value.dtype == torch.bool:
+    if is_uniform(value) and isinstance(value, torch.Tensor) and value.dtype == torch.bool:
         return like.operand(value).apply("ne", 0.0)
     raise Untraceable("uses as a truth value what is not a comparison of the data")
 

@@ -14,7 +14,10 @@ import torch
 from .guards import Guards
 from .untraceable import Untraceable
 
-__all__ = ["Uniform"]
+__all__ = ["Uniform", "UniformTensor", "is_uniform"]
+
+# The memory of a uniform tensor, which nobody reads: of a shape that passes for no number.
+NOTHING = torch.full((2,), float("nan"))
 
 # What hands out the memory of a tensor, through which it could change unseen.
 _RAW = ("data", "grad", "storage", "untyped_storage", "data_ptr", "numpy", "__array__")
@@ -27,19 +30,23 @@ class Uniform:
     length decides the trace, so that becomes a guard.
     """
 
-    __slots__ = ("_args", "_function", "_guards", "_kwargs", "_path", "_value")
-
-    def __init__(
-        self,
+    def __new__(
+        cls,
         guards: Guards,
         value: Any,
         function: Callable[..., Any],
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
         path: str | None = None,
-    ) -> None:
-        self._guards, self._value, self._path = guards, value, path
-        self._function, self._args, self._kwargs = function, args, kwargs or {}
+    ) -> "Uniform":
+        self: Uniform
+        if isinstance(value, torch.Tensor):
+            self = torch.Tensor._make_subclass(UniformTensor, NOTHING)
+        else:
+            self = object.__new__(Uniform)
+        self.__dict__.update(_guards=guards, _value=value, _path=path)
+        self.__dict__.update(_function=function, _args=args, _kwargs=kwargs or {})
+        return self
 
     @classmethod
     def attribute(cls, guards: Guards, path: str, value: Any) -> "Uniform":
@@ -83,9 +90,13 @@ class Uniform:
 
     @property  # type: ignore[misc]
     def __class__(self) -> type:
-        return type(self._value)
+        return type(self.value)
 
     def __getattr__(self, name: str) -> Any:
+        return self.attribute_of(name)
+
+    def attribute_of(self, name: str) -> Any:
+        """An attribute or a method of the value."""
         found = getattr(self._value, name)
         if name in _RAW or _in_place(name):
             raise Untraceable(f"may change what is no memory, by {name}: assign self.memory")
@@ -103,7 +114,7 @@ class Uniform:
         cls, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         given = (*args, *(kwargs or {}).values())
-        if any(hasattr(kind, "__symbolic__") for kind in types):
+        if any(hasattr(type(value), "__symbolic__") for value in given):
             return NotImplemented
         if _in_place(getattr(function, "__name__", "")) or "out" in (kwargs or {}):
             raise Untraceable("changes a tensor that is no memory in place")
@@ -134,6 +145,32 @@ class Uniform:
         return iter([self[i] for i in range(len(self))])  # type: ignore[index]
 
     __hash__ = object.__hash__
+    __repr__ = __str__
+
+
+class UniformTensor(Uniform, torch.Tensor):
+    """One that stands for a tensor, and must be one, since torch reads what says that it is."""
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in _OWN:
+            return object.__getattribute__(self, name)
+        return self.attribute_of(name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise Untraceable(f"sets the attribute {name} of a tensor that is no memory")
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise Untraceable("changes a tensor that is no memory in place")
+
+
+_OWN = frozenset(
+    (*Uniform.__dict__, "_guards", "_value", "_path", "_function", "_args", "_kwargs")
+) - {"__module__", "__doc__", "__weakref__"}
+
+
+def is_uniform(value: Any) -> bool:
+    """Whether a value is one of these."""
+    return type(value) in (Uniform, UniformTensor)
 
 
 def _operator(name: str, reverse: bool = False) -> Callable[..., Any]:
@@ -178,7 +215,7 @@ def _in_place(name: str) -> bool:
 
 def _uniforms(given: Any) -> Iterator[Uniform]:
     for arg in given:
-        if type(arg) is Uniform:
+        if is_uniform(arg):
             yield arg
         elif type(arg) in (list, tuple):
             yield from _uniforms(arg)
@@ -186,7 +223,7 @@ def _uniforms(given: Any) -> Iterator[Uniform]:
 
 def _mapped(given: Any, change: Callable[[Uniform], Any]) -> Any:
     """Arguments with each uniform value in them replaced."""
-    if type(given) is Uniform:
+    if is_uniform(given):
         return change(given)
     if type(given) in (list, tuple):
         return type(given)(_mapped(item, change) for item in given)
