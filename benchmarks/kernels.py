@@ -3,7 +3,9 @@
 Times a training pass (forward and backward) and an inference pass of every contender in turn,
 round by round, so that a busy machine hurts all alike; spikes are compared before. Peers take part
 where they are installed. With one thread the clock is the process's own time. Rows are appended
-to kernels.csv.
+to kernels.csv. Where a pass meets memory that malloc gave back to the system, page faults cost
+more than the pass (their median is in the table); MALLOC_TRIM_THRESHOLD_=10000000000
+MALLOC_MMAP_THRESHOLD_=10000000000 in the environment keeps it.
 """
 
 import argparse
@@ -11,6 +13,7 @@ import csv
 import datetime
 import os
 import platform
+import resource
 import statistics
 import subprocess
 import sys
@@ -29,9 +32,9 @@ SHAPES = ((4, 32, 32768), (16, 64, 1024), (100, 128, 256), (1000, 16, 512))
 TAU = 2.0
 PEER = "spikingjelly"
 COLUMNS = (
-    *("date", "commit", "torch", "machine", "load", "threads", "contender", "step_mode"),
-    *("shape", "pass", "ms", "ms_20", "ms_80", "times_spikingjelly", "times_eager"),
-    *("saved_bytes", "copy_gb_s", "of_copy"),
+    *("date", "commit", "torch", "machine", "load", "threads", "malloc", "contender"),
+    *("step_mode", "shape", "pass", "ms", "ms_20", "ms_80", "times_spikingjelly", "times_eager"),
+    *("faults", "saved_bytes", "copy_gb_s", "of_copy"),
 )
 
 # Bytes of x that must move: read x, write spikes; and read x and their gradient, write x's.
@@ -147,15 +150,25 @@ def passes(contender: Contender, x_seq: Tensor, grad: Tensor) -> dict[str, Calla
 
 def timed(
     actions: dict[str, Callable[[], object]], rounds: int, clock: Callable[[], float]
-) -> dict[str, list[float]]:
-    """Seconds of each action, in turn; the first round warms up and is left out."""
-    seconds: dict[str, list[float]] = {name: [] for name in actions}
+) -> dict[str, list[tuple[float, int]]]:
+    """Seconds and page faults of each action, in turn; the first round is left out."""
+    found: dict[str, list[tuple[float, int]]] = {name: [] for name in actions}
     for _ in range(rounds + 1):
         for name, action in actions.items():
-            start = clock()
+            faults, start = page_faults(), clock()
             action()
-            seconds[name].append(clock() - start)
-    return {name: values[1:] for name, values in seconds.items()}
+            found[name].append((clock() - start, page_faults() - faults))
+    return {name: values[1:] for name, values in found.items()}
+
+
+def page_faults() -> int:
+    """Pages that this process has met for the first time."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+
+def median(values: list[tuple[float, int]]) -> float:
+    """The median of the seconds."""
+    return statistics.median(seconds for seconds, _ in values)
 
 
 def measure(shape: tuple[int, ...], threads: int, rounds: int) -> list[dict[str, object]]:
@@ -172,7 +185,7 @@ def measure(shape: tuple[int, ...], threads: int, rounds: int) -> list[dict[str,
     load = os.getloadavg()[0]
     seconds = timed(actions, rounds, clock)
     size = x_seq.numel() * x_seq.element_size()
-    copy = 2 * size / statistics.median(seconds["copy"])
+    copy = 2 * size / median(seconds["copy"])
     return [
         common(threads, load)
         | {
@@ -193,26 +206,27 @@ def figures(
     name: str,
     index: int,
     group: list[Contender],
-    seconds: dict[str, list[float]],
+    seconds: dict[str, list[tuple[float, int]]],
     size: int,
     copy: float,
 ) -> dict[str, object]:
     """The times of one contender, as they are and against others."""
     own = seconds[f"{index} {name}"]
-    median = statistics.median(own)
-    fifths = statistics.quantiles(own, n=5)
+    middle = median(own)
+    fifths = statistics.quantiles([value for value, _ in own], n=5)
     medians = {
-        other.name: statistics.median(seconds[f"{i} {name}"])
+        other.name: median(seconds[f"{i} {name}"])
         for i, other in enumerate(group)
         if (other.name, other.step_mode) in ((PEER, "m"), ("eager", "m"))
     }
     return {
-        "ms": f"{median * 1e3:.3f}",
+        "ms": f"{middle * 1e3:.3f}",
         "ms_20": f"{fifths[0] * 1e3:.3f}",
         "ms_80": f"{fifths[-1] * 1e3:.3f}",
-        "times_spikingjelly": f"{medians[PEER] / median:.2f}" if PEER in medians else "",
-        "times_eager": f"{medians['eager'] / median:.2f}",
-        "of_copy": f"{LEAST[name] * size / median / copy:.2f}",
+        "faults": round(statistics.median(faults for _, faults in own)),
+        "times_spikingjelly": f"{medians[PEER] / middle:.2f}" if PEER in medians else "",
+        "times_eager": f"{medians['eager'] / middle:.2f}",
+        "of_copy": f"{LEAST[name] * size / middle / copy:.2f}",
     }
 
 
@@ -225,6 +239,7 @@ def common(threads: int, load: float) -> dict[str, object]:
         "machine": machine(),
         "load": f"{load:.1f}",
         "threads": threads,
+        "malloc": "keeps" if "MALLOC_TRIM_THRESHOLD_" in os.environ else "default",
     }
 
 
@@ -250,7 +265,7 @@ def show(rows: list[dict[str, object]]) -> None:
     print(f"\n[{first['shape']}], {first['threads']} thread(s), copy {first['copy_gb_s']} GB/s")
     shown = (
         *("contender", "step_mode", "pass", "ms", "ms_20", "ms_80"),
-        *("times_spikingjelly", "times_eager", "saved_bytes", "of_copy"),
+        *("times_spikingjelly", "times_eager", "faults", "saved_bytes", "of_copy"),
     )
     lines = [shown, *(tuple(str(row[column]) for column in shown) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
