@@ -93,7 +93,9 @@ class _Made:
             return None
         if operand[0] in "gc":
             return {} if operand in self.absent else {operand: (1.0, None)}
-        return self._linear.get(operand)
+        linear = self._linear.get(operand)
+        name = None if linear is None else self._names.get(_key(linear))
+        return linear if name is None else {name: (1.0, None)}
 
     def _sum(self, a: Linear, b: Linear, sign: float) -> Linear:
         total = dict(a)
@@ -122,7 +124,7 @@ class _Made:
 
     def _source(self, linear: Linear) -> str:
         """The sum as a source of its own."""
-        key = ("sum", *sorted(linear.items(), key=repr))
+        key = _key(linear)
         if key not in self._names:
             self._names[key] = name = str(self._total(linear))
             self._linear[name] = {name: (1.0, None)}
@@ -172,3 +174,7 @@ class _Made:
         if all(map(self._is_uniform, operands)):
             self._uniform.add(name)
         return name
+
+
+def _key(linear: Linear) -> object:
+    return ("sum", *sorted(linear.items(), key=repr))

@@ -71,7 +71,7 @@ class _Folder:
             return a  # type: ignore[return-value]
         if op == "mul" and self._is(a, "one"):
             return b  # type: ignore[return-value]
-        if op == "mul" and not self._signed_zeros and self._vanishes(a, b):
+        if op == "mul" and self._vanishes(a, b):
             return 0.0
         if op == "add" and not self._signed_zeros and 0.0 in (a, b):
             return b if a == 0.0 else a  # type: ignore[return-value]
@@ -87,8 +87,11 @@ class _Folder:
         return Line("", op, operands)
 
     def _vanishes(self, a: Operand | None, b: Operand | None) -> bool:
+        """Whether a product is a zero, of whatever sign."""
         return any(
-            self._is_mask(mask) and self._is(zero, "zero") for mask, zero in ((a, b), (b, a))
+            self._is(zero, "zero")
+            and (_is_cotangent(other) or (self._is_mask(other) and not self._signed_zeros))
+            for other, zero in ((a, b), (b, a))
         )
 
     def _is_mask(self, name: Operand | None) -> bool:
@@ -102,6 +105,10 @@ class _Folder:
     def _finite(self, operand: Operand) -> bool:
         kind = self._kinds.get(operand) if isinstance(operand, str) else kind_of(operand)
         return kind not in (None, "value")
+
+
+def _is_cotangent(name: Operand | None) -> bool:
+    return isinstance(name, str) and name[0] in "gc"
 
 
 def is_mask(name: Operand | None, made: dict[str, Line]) -> bool:

@@ -20,9 +20,9 @@ Value = Tensor | float
 Operand = str | float
 
 # A tile has about this many values, of which ten or so fit into a core's own cache.
-TILE = 65536
+TILE = 131072
 # So many neurons are worth a call of torch.
-WIDTH = 16384
+WIDTH = 32768
 # A block ends where a vector does, as eager's vectors begin at multiples of it.
 VECTOR = 64
 
