@@ -120,15 +120,15 @@ def check(group: list[Contender], x_seq: Tensor) -> None:
 def saved_bytes(contender: Contender, x_seq: Tensor) -> float:
     """Bytes kept for the backward per neuron and step, beyond the input itself."""
     x_seq = x_seq.detach().requires_grad_()
-    sizes = {}
+    kept = []
 
     def pack(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        sizes[storage.data_ptr()] = storage.nbytes()
+        kept.append(tensor.untyped_storage())
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         spikes = contender.run(x_seq)
+    sizes = {storage.data_ptr(): storage.nbytes() for storage in kept}
     sizes.pop(x_seq.untyped_storage().data_ptr(), None)
     return sum(sizes.values()) / spikes.numel()
 
