@@ -95,7 +95,7 @@ def run(engine: Engine, call: Call) -> Tensor:
 def _results(engine: Engine, program: Program, ready: Ready) -> Sequence[Tensor]:
     if program.backward is not None:
         values = (*ready.x_seqs, *ready.states, *ready.parameters)
-        return _Fused.apply(engine, program, *values)  # type: ignore[no-any-return,no-untyped-call]
+        return _Fused.apply(engine, program, *values)
     outputs, states, _ = engine.forward(
         program, Layout(ready.x_seqs[0]), ready.x_seqs, ready.states, ready.parameters
     )
@@ -141,7 +141,7 @@ class _Fused(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Any, ...]:
-        if torch.is_grad_enabled() or torch._C._functorch.peek_interpreter_stack() is not None:
+        if torch.is_grad_enabled() or _is_batched(grads):
             raise RuntimeError(SECOND)
         program: Program = ctx.program
         k, i = program.n_saved, len(program.saved_inputs)
@@ -161,3 +161,10 @@ class _Fused(torch.autograd.Function):
         for j, total in zip(program.differentiated, totals, strict=True):
             reduced[j] = total.sum_to_size(parameters[j].shape).to(parameters[j].dtype)
         return (None, None, *x_grads, *state_grads, *reduced)
+
+
+def _is_batched(grads: Sequence[Tensor | None]) -> bool:
+    if torch._C._functorch.peek_interpreter_stack() is not None:
+        return True
+    is_batched = torch._C._functorch.is_legacy_batchedtensor
+    return any(g is not None and is_batched(g) for g in grads)

@@ -51,24 +51,22 @@ def schedule(code: Code, carried: tuple[str, ...], at: int, exact: set[str]) -> 
     forced = {line.target for line in code.lines if line.op in POSITIONAL} & exact - uniform
     recurrent = _recurrent(code, carried, uniform, forced)
     needed = ancestors(code, {*successors, *forced})
-    phases: dict[str, list[Line]] = {"before": [], "step": [], "after": []}
-    for line in code.lines:
-        if line.target in uniform:
-            continue
-        if line.target not in recurrent:
-            phases["before"].append(line)
-        else:
-            phases["step" if line.target in needed else "after"].append(line)
-    results = tuple(r for i, r in enumerate(code.results) if not at <= i < at + len(carried))
-    together = {o for name in ("before", "after") for line in phases[name] for o in line.operands}
-    whole = {name for name in (*together, *results) if isinstance(name, str)}
+    rest = [line for line in code.lines if line.target not in uniform]
+    before = tuple(line for line in rest if line.target not in recurrent)
+    step = tuple(line for line in rest if line.target in recurrent & needed)
+    after = tuple(line for line in rest if line.target in recurrent - needed)
+    results = [r for i, r in enumerate(code.results) if not at <= i < at + len(carried)]
+    together = [*results, *(o for line in (*before, *after) for o in line.operands)]
+    whole = frozenset(name for name in together if isinstance(name, str))
     return Schedule(
-        tuple(once),
-        *(tuple(lines) for lines in phases.values()),
-        code.results,
-        carried,
-        successors,
-        frozenset(whole),
+        once=tuple(once),
+        before=before,
+        step=step,
+        after=after,
+        results=code.results,
+        carried=carried,
+        next=successors,
+        whole=whole,
     )
 
 

@@ -138,35 +138,57 @@ class _Work:
 
 def _run(work: _Work) -> None:
     """Run all tiles: blocks of neurons one after another, each through its time."""
-    layout, flat_step = work.layout, work.layout.flat_step
-    width = _share(layout.size, WIDTH)
-    steps = min(layout.steps, max(1, TILE // max(1, width)))
-    like = torch.empty((), dtype=layout.precision, device=layout.device)
-    uniform = {f"p{i}": _uniform(p, layout, like) for i, p in enumerate(work.parameters)}
-    reads = [(name, layout.flat(sequence)) for name, sequence in work.reads.items()]
-    writes = [(name, layout.flat(sequence)) for name, sequence in work.writes]
-    totals = [(name, flat_step(total)) for name, total in work.totals]
-    carried = [(flat_step(first), flat_step(last)) for first, last in work.carried]
-    parts = _parts(layout.steps, steps)
-    tiles: dict[tuple[int, int], Tile] = {}
-    for block in _parts(layout.size, width):
-        values = [first[block] for first, _ in carried]
+    run = _Run(work)
+    for block in _parts(work.layout.size, run.width):
+        run.block(block)
+
+
+class _Run:
+    """A run with everything as lines of numbers."""
+
+    def __init__(self, work: _Work) -> None:
+        layout, flat_step = work.layout, work.layout.flat_step
+        self.width = _share(layout.size, WIDTH)
+        steps = min(layout.steps, max(1, TILE // max(1, self.width)))
+        self._parts = _parts(layout.steps, steps)
+        if work.backward:
+            self._parts.reverse()
+        self._work, self._tiles = work, dict[tuple[int, int], Tile]()
+        self._like = torch.empty((), dtype=layout.precision, device=layout.device)
+        self._uniform = {
+            f"p{i}": _uniform(p, layout, self._like) for i, p in enumerate(work.parameters)
+        }
+        self._reads = [(name, layout.flat(sequence)) for name, sequence in work.reads.items()]
+        self._writes = [(name, layout.flat(sequence)) for name, sequence in work.writes]
+        self._totals = [(name, flat_step(total)) for name, total in work.totals]
+        self._carried = [(flat_step(first), flat_step(last)) for first, last in work.carried]
+
+    def block(self, block: slice) -> None:
+        """Run the tiles of some neurons."""
+        values = [first[block] for first, _ in self._carried]
+        uniform = {
+            name: value[block] if value.dim() else value for name, value in self._uniform.items()
+        }
         used = set[Tile]()
-        for part in reversed(parts) if work.backward else parts:
-            shape = (part.stop - part.start, block.stop - block.start)
-            if shape not in tiles:
-                tiles[shape] = Tile(work.plan, *shape, like, work.backward)
-            tile = tiles[shape]
+        for part in self._parts:
+            tile = self._tile(part.stop - part.start, block.stop - block.start)
             if tile not in used:
                 used.add(tile)
-                tile.once({name: p[block] if p.dim() else p for name, p in uniform.items()})
-            for name, sequence in reads:
+                tile.once(uniform)
+            for name, sequence in self._reads:
                 tile.read(name, sequence[part, block])
-            values = _run_tile(tile, [(name, s[part, block]) for name, s in writes], values)
-            for name, total in totals:
-                total[block] += tile.value(name).expand(shape).sum(0)
-        for value, (_, last) in zip(values, carried, strict=True):
+            writes = [(name, sequence[part, block]) for name, sequence in self._writes]
+            values = _run_tile(tile, writes, values)
+            for result, total in self._totals:
+                total[block] += tile.value(result).expand(tile.steps, tile.width).sum(0)
+        for value, (_, last) in zip(values, self._carried, strict=True):
             last[block].copy_(value)
+
+    def _tile(self, steps: int, width: int) -> Tile:
+        if (steps, width) not in self._tiles:
+            plan, backward = self._work.plan, self._work.backward
+            self._tiles[steps, width] = Tile(plan, steps, width, self._like, backward)
+        return self._tiles[steps, width]
 
 
 def _run_tile(

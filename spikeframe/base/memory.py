@@ -24,6 +24,10 @@ class _Fresh(enum.Enum):
 
 FRESH = _Fresh.FRESH
 
+# As tuples, since torch.compile does not follow a union of types in __getattr__.
+_CONTAINERS = (list, dict, set)
+_NUMBERS = (int, float)
+
 
 class MemoryModule(nn.Module, StepModule):
     r"""A module with memories: values that one call leaves for the next, until ``reset``.
@@ -178,7 +182,7 @@ class MemoryModule(nn.Module, StepModule):
             value = getattr(self, name)
             if isinstance(value, Tensor):
                 return self._spread(name, value, x).to(dtype)
-        if isinstance(value, int | float):
+        if isinstance(value, _NUMBERS):
             return torch.full(x.shape, value, dtype=dtype, device=x.device)
         if not isinstance(value, Tensor):
             return value
@@ -226,7 +230,7 @@ class MemoryModule(nn.Module, StepModule):
             return super().__getattr__(name)
         if memories[name] is FRESH:
             value = self.get_reset_value(name)
-            if not isinstance(value, list | dict | set):
+            if not isinstance(value, _CONTAINERS):
                 return value
             # A container may be changed in place, which must not reach the reset value.
             memories[name] = copy.deepcopy(value)

@@ -19,9 +19,7 @@ LIF = NEURONS[1]
 
 
 def node_of(case, backend, **options):
-    return case(
-        surrogate_function=surrogate.ATan(), step_mode="m", backend=backend, **options
-    )
+    return case(surrogate_function=surrogate.ATan(), step_mode="m", backend=backend, **options)
 
 
 def close(found, expected):
@@ -145,11 +143,10 @@ def test_a_second_derivative_is_refused_with_the_remedy(backend, case):
     node.reset()
     spikes = node(x_seq)
     with pytest.raises(RuntimeError, match="use backend='eager'"):
-        torch.autograd.grad(
-            spikes, x_seq, torch.ones(2, *spikes.shape), is_grads_batched=True
-        )
+        torch.autograd.grad(spikes, x_seq, torch.ones(2, *spikes.shape), is_grads_batched=True)
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
 @pytest.mark.parametrize("case", NEURONS, ids=str)
 def test_forward_mode_runs_eagerly_or_is_refused(case):
     x_seq, tangent = sequence((3,)), torch.ones(7, 3)
@@ -182,6 +179,8 @@ def test_the_functional_form_runs_eagerly_in_a_transform():
         torch.func.grad(loss)(x_seq)
 
 
+@pytest.mark.filterwarnings("ignore:.*autograd.*should not be instantiated:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")
 @pytest.mark.parametrize("fullgraph", [False, True])
 @pytest.mark.parametrize("case", NEURONS[1::2], ids=str)
 def test_compile_follows_the_lines(case, fullgraph):
@@ -207,6 +206,8 @@ def test_checkpoints_and_copies(backend, case):
     assert torch.equal(torch.autograd.grad(again.sum(), x_seq)[0], grad)
     node.reset()
     replica = node._replicate_for_data_parallel()
+    for name, parameter in node.named_parameters():
+        setattr(replica, name, parameter.clone())
     assert torch.equal(replica(x_seq), plain)
 
 

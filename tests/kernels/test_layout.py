@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-
 from spikeframe.kernels.layout import Layout
 
 

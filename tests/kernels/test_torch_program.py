@@ -4,10 +4,10 @@ import pytest
 import torch
 from cases import NEURONS, RESETS, TOLERANCE, sequence
 from reference import relative_error
-
-from spikeframe import neuron, surrogate
 from spikeframe.kernels import torch_program
 from spikeframe.kernels.cache import traced
+
+from spikeframe import neuron, surrogate
 
 # Some steps of some neurons at a time: one tile, several with odd ends, one value per tile.
 TILES = ((131072, 32768), (640, 64), (1, 1))
