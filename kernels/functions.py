@@ -83,7 +83,7 @@ def _detach(x: Symbol) -> Symbol:
         return x
     alias = _detached(x)
     for symbol in (x, alias):
-        symbol.fix("changes in place what shares its memory with a detached tensor")
+        symbol.forbid("changes in place what shares its memory with a detached tensor")
     return alias
 
 

@@ -63,6 +63,9 @@ class Program:
         """The program as text: equal texts are equal programs."""
         return repr(self)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Program) and self.text == other.text
+
     def __hash__(self) -> int:
         return hash(self.text)
 

@@ -96,9 +96,9 @@ class Recorder:
             return self._static(owner, path, name, found)
         try:
             value = getattr(owner, name)
-        except AttributeError:
+        except AttributeError as error:
             self.guards.absent(path, name)
-            raise
+            raise AttributeError(str(error)) from None  # from the hook's line, not from ours
         return self._value(path, name, value)
 
     def assign(self, path: str, name: str, value: Any) -> None:

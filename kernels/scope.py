@@ -5,7 +5,6 @@ lines are read as bytecode, before they run.
 """
 
 import dis
-import random
 import sys
 import time
 import types
@@ -21,7 +20,7 @@ __all__ = ["Scope", "is_library"]
 
 _LIBRARIES = frozenset(sys.stdlib_module_names) | {"torch", "numpy"}
 _REFUSED_BUILTINS = ("globals", "locals", "eval", "exec", "open", "input", "id", "__import__")
-_CHANGING = (time.time, time.perf_counter, time.monotonic, torch.is_grad_enabled, random.random)
+_CHANGING = (time.time, time.perf_counter, time.monotonic, torch.is_grad_enabled)
 # ABSENT stands for a name that is not bound yet: reading it raises when the step runs.
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodDescriptorType)
 
@@ -53,6 +52,16 @@ class Scope:
             return
         self._seen.add(function)
         self.codes.append(function.__code__)
+        try:
+            self._read(function, owner)
+        except Untraceable as error:
+            if error.placed:
+                raise
+            code = function.__code__
+            place = f"{function.__name__} ({code.co_filename}:{code.co_firstlineno})"
+            raise Untraceable(str(error), place) from None
+
+    def _read(self, function: types.FunctionType, owner: type) -> None:
         for name, cell in zip(
             function.__code__.co_freevars, function.__closure__ or (), strict=True
         ):
@@ -69,11 +78,11 @@ class Scope:
         for i, line in enumerate(lines):
             following = lines[i + 1 : i + 5]
             if line.opname in ("STORE_GLOBAL", "DELETE_GLOBAL"):
-                raise Untraceable(f"{_where(function)} writes the global {line.argval}")
+                raise Untraceable(f"writes the global {line.argval}")
             if line.opname in ("STORE_DEREF", "DELETE_DEREF") and line.argval in free:
-                raise Untraceable(f"{_where(function)} writes {line.argval} of an outer function")
+                raise Untraceable(f"writes {line.argval} of an outer function")
             if line.opname == "IMPORT_NAME" and not is_library(line.argval):
-                raise Untraceable(f"{_where(function)} imports {line.argval} inside the step")
+                raise Untraceable(f"imports {line.argval} inside the step")
             if line.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
                 self._read_name(line.argval, following, function, owner)
             if line.argval == "__class__" and line.opname == "LOAD_ATTR":
@@ -94,6 +103,7 @@ class Scope:
         value = namespace[name]
         self.guards.in_namespace(namespace, name, value)
         for attribute in _attributes(following):
+            _check_class(name, value)
             if not isinstance(value, types.ModuleType | type):
                 break
             name = f"{name}.{attribute}"
@@ -108,9 +118,9 @@ class Scope:
 
     def _read_builtin(self, name: str, following: Any, function: types.FunctionType) -> None:
         if name in _REFUSED_BUILTINS:
-            raise Untraceable(f"{_where(function)} calls {name}, whose result a trace cannot keep")
+            raise Untraceable(f"calls {name}, whose result a trace cannot keep")
         if name == "type" and "__name__" not in [line.argval for line in following]:
-            raise Untraceable(f"{_where(function)} asks for a type: use isinstance")
+            raise Untraceable("asks for a type: use isinstance")
 
     def _accept(self, name: str, value: Any, owner: type) -> None:
         """Follow a value that a function reads, or refuse it."""
@@ -125,6 +135,8 @@ class Scope:
                 raise Untraceable(f"reads the module {name} as a whole: name what it is read for")
         elif isinstance(value, staticmethod | classmethod | types.MethodType):
             self._accept(name, value.__func__, owner)
+        elif isinstance(value, property):
+            self._accept(name, value.fget, owner)
         elif not (is_constant(value) or value is ABSENT or isinstance(value, _FUNCTIONS)):
             raise Untraceable(
                 f"reads {name}, a {type(value).__name__} that is no attribute of the node and may "
@@ -170,6 +182,11 @@ class Scope:
                     self.read(found, owner)
 
 
+def _check_class(name: str, value: Any) -> None:
+    if isinstance(value, type) and issubclass(value, torch.autograd.Function):
+        raise Untraceable(f"applies {name}, an autograd.Function without a derivative to trace")
+
+
 def _attributes(following: Any) -> Iterator[str]:
     for line in following:
         if line.opname not in ("LOAD_ATTR", "LOAD_METHOD"):
@@ -183,8 +200,3 @@ def _reader(owner: type, name: str) -> Any:
 
 def _content(cell: Any) -> Any:
     return lambda node: cell.cell_contents
-
-
-def _where(function: types.FunctionType) -> str:
-    code = function.__code__
-    return f"{function.__name__} ({code.co_filename}:{code.co_firstlineno})"

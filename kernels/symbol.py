@@ -115,7 +115,7 @@ class Symbol(torch.Tensor):
         derivative."""
         return self.wrap(self.expression.apply("spike", self.operand(slope), self.operand(value)))
 
-    def fix(self, reason: str) -> None:
+    def forbid(self, reason: str) -> None:
         """Refuse changes in place from now on."""
         self.__dict__["fixed"] = reason
 
@@ -129,7 +129,7 @@ class Symbol(torch.Tensor):
         self.context.in_place = True
         return self
 
-    @property
+    @property  # type: ignore[override]
     def dtype(self) -> torch.dtype:
         """Arithmetic is in the precision of the state."""
         if self.boolean:
@@ -177,8 +177,8 @@ class Symbol(torch.Tensor):
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
         raise Untraceable("assigns to an index of the data: use torch.where")
 
-    __int__ = __index__ = __len__ = __iter__ = __float__
-    __repr__ = __str__
+    __int__ = __index__ = __len__ = __iter__ = __float__  # type: ignore[assignment]
+    __repr__ = __str__  # type: ignore[assignment]
     __hash__ = object.__hash__
 
     def __format__(self, spec: str) -> str:
@@ -187,7 +187,7 @@ class Symbol(torch.Tensor):
 
 _OWN = frozenset(
     ("expression", "context", "single", "fixed", "boolean", "operand", "wrap", "lift", "spike")
-) | {"change", "fix", "__torch_function__", "dtype", "__class__", "__dict__"}
+) | {"change", "forbid", "__torch_function__", "dtype", "__class__", "__dict__"}
 
 
 def first_symbol(values: Any) -> Symbol:

@@ -74,11 +74,11 @@ def trace(
         with clean(), _without_random_numbers(), _Factories(recorder.guards):
             spike = recorder.stand_in().single_step_forward(*inputs)
         outputs = _outputs(recorder, spike, inputs)
+        if not recorder.guards.hold(node):
+            raise Untraceable("changes what it reads while it runs")
     except Exception as error:
         # Whatever a step raises, running it eagerly raises it again, where the user sees it.
         raise located(error) from error
-    if not recorder.guards.hold(node):
-        raise Untraceable("single_step_forward changes what it reads while it runs")
     return Trace(
         recorder.inputs,
         tuple(recorder.leaves.items()),
@@ -145,7 +145,9 @@ def _outputs(recorder: Recorder, spike: Any, inputs: list[Symbol]) -> list[Expre
 
 
 def _shown(value: Any) -> str:
-    return "Tensor of the node" if isinstance(value, torch.Tensor) else type(value).__name__
+    if isinstance(value, torch.Tensor):
+        return "tensor of the node"
+    return value.__class__.__name__  # of what a uniform value stands for
 
 
 class _Factories(TorchFunctionMode):
@@ -189,7 +191,7 @@ def _without_random_numbers() -> Iterator[None]:
         torch.set_rng_state(before[0])
         random.setstate(before[1])
         numpy.random.set_state(before[2])
-        raise Untraceable("single_step_forward draws random numbers")
+        raise Untraceable("draws random numbers")
 
 
 def _generators() -> tuple[Any, ...]:

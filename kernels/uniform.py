@@ -148,7 +148,7 @@ class Uniform:
     __repr__ = __str__
 
 
-class UniformTensor(Uniform, torch.Tensor):
+class UniformTensor(Uniform, torch.Tensor):  # type: ignore[misc]
     """One that stands for a tensor, and must be one, since torch reads what says that it is."""
 
     def __getattribute__(self, name: str) -> Any:
@@ -210,7 +210,7 @@ def _install_operators() -> None:
 
 
 def _in_place(name: str) -> bool:
-    return name.endswith("_") and not name.endswith("__")
+    return name == "__setitem__" or (name.endswith("_") and not name.endswith("__"))
 
 
 def _uniforms(given: Any) -> Iterator[Uniform]:

@@ -12,19 +12,33 @@ _NOT_THEIRS = tuple(f"{Path(f).parent}/" for f in (__file__, str(torch.__file__)
 
 
 class Untraceable(Exception):
-    """A step does what no kernel can; its text says what and why."""
+    """A step does what no kernel can; its text says what and why.
+
+    Arguments:
+        text: What it does.
+        place: Where, if not at the line that raises this.
+    """
+
+    def __init__(self, text: str, place: str | None = None) -> None:
+        super().__init__(text if place is None else f"{place} {text}")
+        self.placed = place is not None
 
 
 def located(error: Exception) -> Untraceable:
     """What an error during a trace says of the step: function, file and line, and the fault."""
+    if isinstance(error, Untraceable) and error.placed:
+        return error
     text = str(error)
     if not isinstance(error, Untraceable):
         text = f"raises {type(error).__name__}{f': {text}' if text else ''}"
-    return Untraceable(f"{_place(error)} {text}")
+    return Untraceable(text, _place(error))
 
 
 def _place(error: Exception) -> str:
+    """The innermost line that is neither the engine's nor torch's."""
     frames = traceback.extract_tb(error.__traceback__)
     theirs = [frame for frame in frames if not frame.filename.startswith(_NOT_THEIRS)]
-    frame = theirs[-1] if theirs else frames[-1]
+    if not theirs:
+        return "single_step_forward"
+    frame = theirs[-1]
     return f"{frame.name} ({frame.filename}:{frame.lineno})"

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from . import torch_program
 from .layout import Layout
-from .program import Program
+from .program import Program, compile_trace
 from .trace import Trace, clean
+from .trace import trace as retrace
 from .untraceable import Untraceable, located
 
 __all__ = ["verify"]
@@ -42,36 +43,66 @@ def verify(node: Any, trace: Trace, compiled: Compiled) -> None:
     with clean(), torch.device("cpu"):
         try:
             stand_in = twin(node)
-            parameters = [uniform.evaluate(stand_in) for uniform, _ in trace.parameters]
-            # All that may require a gradient one day.
-            learnable = [i for i, p in enumerate(parameters) if getattr(p, "requires_grad", False)]
-            program = compiled((), learnable)
+            program = compiled((), _learnable(stand_in, trace))
             key = (program.text, trace.codes)
             if key not in checked:
-                _compare(stand_in, trace, program, parameters)
+                _compare(stand_in, trace, program)
+                _compare_shaken(node, trace, program)
         except Exception as error:
             raise located(error) from error
     checked.add(key)
 
 
-def twin(module: Any) -> Any:
-    """A module with the same attributes, whose tensors are on the CPU and differentiable."""
+def _compare_shaken(node: Any, trace: Trace, program: Program) -> None:
+    """Compare with other numbers, where the node does the same with them.
+
+    A reset to 0 or a factor of 1 would hide a wrong line.
+    """
+    other = twin(node, shake=True)
+    try:
+        names = tuple(name for name, _ in trace.states)
+        again = retrace(other, names, len(trace.inputs))
+    except Untraceable:
+        return
+    if _forward(again) == _forward(trace):
+        _compare(other, again, program)
+
+
+def _forward(trace: Trace) -> str:
+    return compile_trace(trace, backward=False).text
+
+
+def _learnable(node: Any, trace: Trace) -> list[int]:
+    """The parameters that are tensors: each may require a gradient one day."""
+    values = [uniform.evaluate(node) for uniform, _ in trace.parameters]
+    return [i for i, value in enumerate(values) if getattr(value, "requires_grad", False)]
+
+
+def twin(module: Any, shake: bool = False) -> Any:
+    """A module with the same attributes, whose tensors are on the CPU and differentiable.
+
+    Arguments:
+        module: The module.
+        shake: Whether its numbers become others.
+    """
     made = object.__new__(type(module))
     for name, value in vars(module).items():
-        made.__dict__[name] = _copied(value)
+        made.__dict__[name] = _copied(value, shake)
     for name, value in vars(module).items():
         if isinstance(value, types.MethodType) and value.__self__ is module:
             made.__dict__[name] = types.MethodType(value.__func__, made)
     return made
 
 
-def _copied(value: Any) -> Any:
+def _copied(value: Any, shake: bool) -> Any:
+    if type(value) is float and shake:
+        return value * 1.25 + 0.375
     if isinstance(value, Tensor):
         return _concrete(value)
     if type(value) is dict:
-        return {name: _copied(item) for name, item in value.items()}
+        return {name: _copied(item, shake) for name, item in value.items()}
     if isinstance(value, nn.Module):
-        return twin(value)
+        return twin(value, shake)
     return value
 
 
@@ -84,16 +115,17 @@ def _concrete(tensor: Tensor) -> Tensor:
     return made.requires_grad_(made.is_floating_point())
 
 
-def _compare(node: Any, trace: Trace, program: Program, parameters: list[Any]) -> None:
+def _compare(node: Any, trace: Trace, program: Program) -> None:
+    parameters = [uniform.evaluate(node) for uniform, _ in trace.parameters]
     x_seqs, states = _inputs(node, trace, parameters)
     known = [p for p in node.parameters() if p.requires_grad]
     known += [b for b in node.buffers() if b.requires_grad]
     hooks, wanted = _by_hooks(node, trace, x_seqs, states, known)
     values, found = _by_program(program, x_seqs, states, parameters, known)
     if not all(map(_close, hooks, values)):
-        raise Untraceable("single_step_forward gives other values than the program made of it")
+        raise Untraceable("gives other values than the program made of it")
     if not all(map(_close_where_finite, wanted, found)):
-        raise Untraceable("single_step_forward has other gradients than the program made of it")
+        raise Untraceable("has other gradients than the program made of it")
 
 
 def _inputs(

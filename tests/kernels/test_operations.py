@@ -2,11 +2,9 @@
 
 import pytest
 import torch
-from spikeframe.kernels import torch_program
 from spikeframe.kernels.expression import OPERATIONS, leaf
 from spikeframe.kernels.functions import METHODS
 from spikeframe.kernels.guards import Guards
-from spikeframe.kernels.layout import Layout
 from spikeframe.kernels.program import compile_trace
 from spikeframe.kernels.symbol import Context, Symbol
 from spikeframe.kernels.trace import Trace
@@ -62,12 +60,30 @@ def both(function, *operands):
     wanted = torch.autograd.grad(expected, given, weights, allow_unused=True)
     wanted = [torch.zeros_like(x) if g is None else g for g, x in zip(wanted, given, strict=True)]
     program = program_of(function, len(operands))
-    layout = Layout(operands[0][None])
-    x_seqs = [operand[None] for operand in operands]
-    outputs, _, saved = torch_program.forward(program, layout, x_seqs, [], [])
-    inputs = {i: x_seqs[i] for i in program.saved_inputs}
-    found, _, _ = torch_program.backward(program, layout, [weights[None]], [], saved, inputs, [])
-    return (expected.detach(), *wanted), (outputs[0][0], *(g[0] for g in found))
+    values = {f"x{i}": operand for i, operand in enumerate(operands)}
+    output, *saved = literally(program.forward, values)
+    kept = {f"k{i}": value for i, value in enumerate(saved)}
+    kept |= {f"x{i}": operands[i] for i in program.saved_inputs}
+    grads = literally(program.backward, kept | {"g0": weights})
+    return (expected.detach(), *wanted), (output, *grads)
+
+
+def literally(code, values):
+    """The results of straight-line code, one torch function a line."""
+    values = dict(values)
+
+    def tensor(operand):
+        given = values[operand] if isinstance(operand, str) else torch.tensor(operand, dtype=torch.float64)
+        return given.expand(next(iter(values.values())).shape)
+
+    for line in code.lines:
+        operands = map(tensor, line.operands)
+        functions = {"float": torch.Tensor.double} | {
+            f"{name}": getattr(torch, f"logical_{name}") for name in ("and", "or", "not")
+        }
+        function = functions.get(line.op) or getattr(torch, line.op)
+        values[line.target] = function(*operands)
+    return [tensor(result) for result in code.results]
 
 
 def program_of(function, n):
