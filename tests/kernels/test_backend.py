@@ -63,7 +63,7 @@ def test_a_net_is_explained_node_by_node():
     net = torch.nn.Sequential(
         torch.nn.Linear(2, 2),
         neuron.IFNode(backend="eager"),
-        neuron.LIFNode(surrogate_function=lambda u: (u > 0).to(u)),
+        neuron.LIFNode(surrogate_function=lambda u: torch.cumsum(u, 0)),
         neuron.LIFNode(backend="cupy"),
     )
     rows = [line.split(maxsplit=4) for line in kernels.explain(net).splitlines()]
@@ -77,6 +77,7 @@ def test_a_net_is_explained_node_by_node():
 
 def test_a_call_is_judged_by_its_inputs():
     node, x_seq = neuron.IFNode(), sequence((3,))
+    node.fit_memories(x_seq[0])
     assert kernels.why_not(node, "torch", call=kernels.Call(node, [x_seq])) is None
     reason = kernels.why_not(node, "torch", call=kernels.Call(node, [x_seq.to("meta")]))
     assert "without plain storage" in reason
