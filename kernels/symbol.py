@@ -129,8 +129,8 @@ class Symbol(torch.Tensor):
         self.context.in_place = True
         return self
 
-    @property  # type: ignore[override]
-    def dtype(self) -> torch.dtype:
+    @property
+    def dtype(self) -> torch.dtype:  # type: ignore[override]
         """Arithmetic is in the precision of the state."""
         if self.boolean:
             return torch.bool

@@ -7,8 +7,9 @@ import torch
 
 __all__ = ["Untraceable", "located"]
 
-# Lines of the engine and of torch are on the way to the user's, never the user's.
+# Lines of the engine, of torch and of Python's own library are on the way to the user's, never the user's.
 _NOT_THEIRS = tuple(f"{Path(f).parent}/" for f in (__file__, str(torch.__file__)))
+_PYTHON = f"{Path(traceback.__file__).parent}/"
 
 
 class Untraceable(Exception):
@@ -37,8 +38,13 @@ def located(error: Exception) -> Untraceable:
 def _place(error: Exception) -> str:
     """The innermost line that is neither the engine's nor torch's."""
     frames = traceback.extract_tb(error.__traceback__)
-    theirs = [frame for frame in frames if not frame.filename.startswith(_NOT_THEIRS)]
+    theirs = [frame for frame in frames if _is_theirs(frame.filename)]
     if not theirs:
         return "single_step_forward"
     frame = theirs[-1]
     return f"{frame.name} ({frame.filename}:{frame.lineno})"
+
+
+def _is_theirs(filename: str) -> bool:
+    installed = filename.startswith(_PYTHON) and "site-packages" not in filename
+    return not installed and not filename.startswith(_NOT_THEIRS)

@@ -73,8 +73,10 @@ def literally(code, values):
     values = dict(values)
 
     def tensor(operand):
-        given = values[operand] if isinstance(operand, str) else torch.tensor(operand, dtype=torch.float64)
-        return given.expand(next(iter(values.values())).shape)
+        shape = next(iter(values.values())).shape
+        if isinstance(operand, str):
+            return values[operand].expand(shape)
+        return torch.full(shape, operand, dtype=torch.float64)
 
     for line in code.lines:
         operands = map(tensor, line.operands)

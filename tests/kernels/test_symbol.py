@@ -46,7 +46,6 @@ RAW = [
     lambda x: torch.dropout(x, x, True),
     lambda x: torch.stack([x, x]),
     lambda x: torch.ones(3)[x],
-    lambda x: torch.ones(3) * x,
     lambda x: x[0],
     lambda x: list(x),
     lambda x: [1, 2][x],
