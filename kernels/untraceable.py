@@ -7,7 +7,7 @@ import torch
 
 __all__ = ["Untraceable", "located"]
 
-# Lines of the engine, of torch and of Python's own library are on the way to the user's, never the user's.
+# Lines of the engine, of torch and of Python itself lie on the way to the user's own.
 _NOT_THEIRS = tuple(f"{Path(f).parent}/" for f in (__file__, str(torch.__file__)))
 _PYTHON = f"{Path(traceback.__file__).parent}/"
 
