@@ -170,6 +170,13 @@ def test_a_change_of_a_class_or_module_is_seen(monkeypatch, cls, owner, name, va
     assert_current(node)
 
 
+def test_a_hook_registered_on_the_surrogate_later_is_seen():
+    node = Leaky(step_mode="m")
+    assert traced(node).reason is None
+    node.surrogate_function.register_forward_hook(lambda module, inputs, output: output * 0.5)
+    assert "hooks registered on it" in traced(node).reason
+
+
 def test_a_closure_that_changes_is_seen():
     gain = 0.5
 

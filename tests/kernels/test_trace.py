@@ -521,7 +521,8 @@ def test_lines_under_no_grad_pass_no_gradient():
     def charge(self, x):
         with torch.no_grad():
             drift = 0.3 * self.v * self.w.exp()
-        self.v = self.v * self.w - drift + x
+            gain = self.w.sigmoid()
+        self.v = self.v * self.w - drift + x * gain
 
     node = make(charge, w=nn.Parameter(torch.tensor(0.8)))
     assert_runs_as_eager(node)
