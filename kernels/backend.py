@@ -2,14 +2,15 @@
 
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from . import eager
+from . import cpp, eager, fused, torch_program
+from .call import Call
 
 __all__ = ["BACKENDS", "NAMES", "Backend", "check_name", "choose", "explain", "why_not"]
 
@@ -25,21 +26,33 @@ class Backend:
 
     Arguments:
         name: Its name in ``backend=``.
-        run: Runs a node over its input sequences [T, N, \\*], as :func:`eager.run` does, and
-            returns the spikes.
-        why_not: The reason it cannot serve a node on a device, or None.
+        run: Runs a call and returns the spikes [T, N, \\*]; the node's states change.
+        why_not: The reason it cannot serve a node on a device, or this call of it, or None.
     """
 
     name: str
-    run: Callable[[Any, Sequence[Tensor]], Tensor]
-    why_not: Callable[[Any, torch.device], str | None]
+    run: Callable[[Call], Tensor]
+    why_not: Callable[[Any, torch.device, Call | None], str | None]
+
+
+def _fused(name: str, engine: fused.Engine) -> Backend:
+    return Backend(
+        name,
+        lambda call: fused.run(engine, call),
+        lambda node, device, call: fused.why_not(engine, node, device, call),
+    )
 
 
 # In the order in which 'auto' prefers them.
 BACKENDS: dict[str, Backend] = {
-    "eager": Backend("eager", eager.run, lambda node, device: None),
-    # SpikingJelly's name for the loop of torch operations.
-    "torch": Backend("torch", eager.run, lambda node, device: None),
+    "cpp": _fused("cpp", fused.Engine(cpp.forward, cpp.backward, cpp.why_not, cpp.prepare)),
+    "torch": _fused(
+        "torch",
+        fused.Engine(torch_program.forward, torch_program.backward, torch_program.why_not),
+    ),
+    "eager": Backend(
+        "eager", lambda call: eager.run(call.node, call.inputs), lambda node, device, call: None
+    ),
 }
 
 
@@ -54,8 +67,19 @@ def check_name(name: str) -> str:
     return name
 
 
-def why_not(node: Any, backend: str, device: torch.device | str = "cpu") -> str | None:
-    """Why ``backend`` cannot run ``node`` on ``device``; None where it can.
+def why_not(
+    node: Any,
+    backend: str,
+    device: torch.device | str = "cpu",
+    call: Call | None = None,
+) -> str | None:
+    r"""Why ``backend`` cannot run ``node`` on ``device``; None where it can.
+
+    Arguments:
+        node: The node.
+        backend: A name of ``NAMES``.
+        device: Where its inputs are.
+        call: One call of it, to judge that very call.
 
     Example:
         >>> from spikeframe import neuron
@@ -66,17 +90,21 @@ def why_not(node: Any, backend: str, device: torch.device | str = "cpu") -> str 
         return None
     if backend not in BACKENDS:
         return f"spikeframe has no {backend!r} backend in this version"
-    return BACKENDS[backend].why_not(node, torch.device(device))
+    return BACKENDS[backend].why_not(node, torch.device(device), call)
 
 
 def explain(node: Any, device: torch.device | str = "cpu") -> str:
     """One line per backend: whether it serves ``node`` on ``device``, and why not.
 
+    A net gives a line per node: its name, class, and the backend that would run it now.
+
     Example:
         >>> from spikeframe import neuron
-        >>> print(explain(neuron.IFNode()).splitlines()[0])
-        auto: runs 'eager'
+        >>> print(explain(neuron.IFNode(backend="eager")).splitlines()[1])
+        eager: serves
     """
+    if not hasattr(node, "supported_backends"):
+        return _explain_net(node, device)
     lines = [f"auto: runs {choose(node, 'auto', device).name!r}"]
     for name in NAMES[1:]:
         reason = why_not(node, name, device)
@@ -84,26 +112,49 @@ def explain(node: Any, device: torch.device | str = "cpu") -> str:
     return "\n".join(lines)
 
 
-def choose(node: Any, name: str, device: torch.device | str) -> Backend:
-    """The backend that runs ``node`` when ``backend=name``.
+def _explain_net(net: Any, device: torch.device | str) -> str:
+    rows = [("module", "class", "backend", "runs", "why")]
+    for name, node in net.named_modules():
+        if not hasattr(node, "supported_backends"):
+            continue
+        reason = why_not(node, node.backend, device)
+        runs = "-" if reason is not None else choose(node, node.backend, device).name
+        if runs == "eager" != node.backend:
+            reason = why_not(node, "torch", device)
+        rows.append((name, type(node).__name__, node.backend, runs, reason or ""))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    return "\n".join(lines)
+
+
+def choose(
+    node: Any,
+    name: str,
+    device: torch.device | str,
+    call: Call | None = None,
+) -> Backend:
+    """The backend that runs ``node`` (and this call of it) when ``backend=name``.
 
     Raises:
         RuntimeError: The backend named cannot serve, with the reason and the remedy.
     """
-    reason = why_not(node, name, device)
-    if reason is not None and os.environ.get(ENVIRONMENT):
+    device = torch.device(device)
+    if name == "auto":
+        return next(b for b in BACKENDS.values() if b.why_not(node, device, call) is None)
+    reason = why_not(node, name, device, call)
+    if reason is None:
+        return BACKENDS[name]
+    if os.environ.get(ENVIRONMENT):
         replacement = check_name(os.environ[ENVIRONMENT])
         warnings.warn(
             f"backend {name!r} cannot run {type(node).__name__} ({reason}): "
             f"using {replacement!r}, as {ENVIRONMENT} says",
             stacklevel=2,
         )
-        name, reason = replacement, why_not(node, replacement, device)
-    if reason is not None:
-        raise RuntimeError(
-            f"backend {name!r} cannot run {type(node).__name__} on {device}: {reason}. Use "
-            f"backend='auto', or functional.set_backend(net, 'auto'), or set {ENVIRONMENT}=auto"
-        )
-    if name != "auto":
-        return BACKENDS[name]
-    return next(b for b in BACKENDS.values() if b.why_not(node, torch.device(device)) is None)
+        if replacement == "auto" or why_not(node, replacement, device, call) is None:
+            return choose(node, replacement, device, call)
+        name, reason = replacement, str(why_not(node, replacement, device, call))
+    raise RuntimeError(
+        f"backend {name!r} cannot run {type(node).__name__} on {device}: {reason}. Use "
+        f"backend='auto', or functional.set_backend(net, 'auto'), or set {ENVIRONMENT}=auto"
+    )

@@ -24,6 +24,10 @@ class _Fresh(enum.Enum):
 
 FRESH = _Fresh.FRESH
 
+# As tuples, since torch.compile does not follow a union of types in __getattr__.
+_CONTAINERS = (list, dict, set)
+_NUMBERS = (int, float)
+
 
 class MemoryModule(nn.Module, StepModule):
     r"""A module with memories: values that one call leaves for the next, until ``reset``.
@@ -168,11 +172,11 @@ class MemoryModule(nn.Module, StepModule):
 
     def record(self, name: str, value: Tensor) -> None:
         """Append one step of the sequence ``name`` kept for the user (such as ``v_seq``)."""
-        self._records.setdefault(name, []).append(value.unsqueeze(0))
+        self.record_sequence(name, value.unsqueeze(0))
 
-    def record_sequence(self, name: str, values: Tensor | None) -> None:
-        """Keep the whole sequence ``name``, [T, N, \\*], in place of what was recorded."""
-        self._records[name] = [] if values is None else [values]
+    def record_sequence(self, name: str, values: Tensor) -> None:
+        """Append several steps, [T, N, \\*], of the sequence ``name`` kept for the user."""
+        self._records.setdefault(name, []).append(values)
 
     def forget_records(self) -> None:
         """Drop the recorded sequences."""
@@ -193,7 +197,7 @@ class MemoryModule(nn.Module, StepModule):
             value = getattr(self, name)
             if isinstance(value, Tensor):
                 return self._spread(name, value, x).to(dtype)
-        if isinstance(value, int | float):
+        if isinstance(value, _NUMBERS):
             return torch.full(x.shape, value, dtype=dtype, device=x.device)
         if not isinstance(value, Tensor):
             return value
@@ -241,7 +245,7 @@ class MemoryModule(nn.Module, StepModule):
             return super().__getattr__(name)
         if memories[name] is FRESH:
             value = self.get_reset_value(name)
-            if not isinstance(value, list | dict | set):
+            if not isinstance(value, _CONTAINERS):
                 return value
             # A container may be changed in place, which must not reach the reset value.
             memories[name] = copy.deepcopy(value)

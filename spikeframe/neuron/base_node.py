@@ -11,6 +11,7 @@ r"""What every neuron of the SpikingJelly family shares: charge, fire, reset.
 :math:`f`, one hook in plain torch; a backend may run the hooks as one fused kernel.
 """
 
+import inspect
 import math
 import numbers
 from collections.abc import Callable
@@ -27,6 +28,8 @@ __all__ = ["BaseNode", "Scalar"]
 
 Scalar = float | Tensor
 """A number, a tensor (per channel, per neuron), or an nn.Parameter."""
+
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 class BaseNode(base.MemoryModule):
@@ -127,7 +130,8 @@ class BaseNode(base.MemoryModule):
         kernels.check_sequences(seqs)
         self._enter(x_seq.detach()[0])
         self.forget_records()
-        return kernels.choose(self, self.backend, x_seq.device).run(self, seqs)
+        call = kernels.Call(self, seqs)
+        return kernels.choose(self, self.backend, x_seq.device, call).run(call)
 
     def forward(self, x: Tensor, *inputs: Any) -> Tensor:
         r"""Spikes of one step [N, \*] or of a sequence [T, N, \*], as ``step_mode`` says."""
@@ -165,7 +169,13 @@ class BaseNode(base.MemoryModule):
 
     @v_seq.setter
     def v_seq(self, v_seq: Tensor | None) -> None:
-        self.record_sequence("v_seq", v_seq)
+        self._records["v_seq"] = [] if v_seq is None else [v_seq]
+
+    @property
+    def n_inputs(self) -> int:
+        """The number of inputs of a step: the arguments that ``neuronal_charge`` needs."""
+        needed = inspect.signature(self.neuronal_charge).parameters.values()
+        return sum(p.default is p.empty and p.kind in _POSITIONAL for p in needed)
 
     @property
     def backend(self) -> str:
@@ -245,9 +255,12 @@ class BaseNode(base.MemoryModule):
     def _run(self, x: Tensor, *inputs: Any) -> Tensor:
         if self.step_mode == "m":
             return self.multi_step_forward(x, *inputs)
-        kernels.choose(self, self.backend, x.device)
         self._enter(x)
-        return self.eager_step(x, *inputs)
+        if self.backend in ("auto", "eager"):
+            # One step is little work, for which a fused kernel costs more than it saves.
+            return self.eager_step(x, *inputs)
+        call = kernels.Call(self, [_as_sequence(value) for value in (x, *inputs)])
+        return kernels.choose(self, self.backend, x.device, call).run(call).squeeze(0)
 
     def _enter(self, x: Tensor) -> None:
         """Bring states into the shape of a step ``x``; check the parameters against it."""
@@ -291,7 +304,7 @@ def finite_threshold(v_threshold: Scalar) -> Scalar:
     """
     if isinstance(v_threshold, Tensor):
         return torch.where(torch.isinf(v_threshold), 0.0, v_threshold)
-    return 0.0 if math.isinf(v_threshold) else v_threshold
+    return 0.0 if abs(v_threshold) == math.inf else v_threshold
 
 
 def check_real(name: str, value: Tensor) -> None:
@@ -341,6 +354,10 @@ def show(value: Scalar) -> str:
         kind = "Parameter" if isinstance(value, nn.Parameter) else "tensor"
         return f"{value.item():.4g}" if value.dim() == 0 else f"{kind}{list(value.shape)}"
     return f"{value}"
+
+
+def _as_sequence(value: Any) -> Any:
+    return value.unsqueeze(0) if isinstance(value, Tensor) else value
 
 
 def _check_surrogate(function: Any) -> Callable[[Tensor], Tensor]:

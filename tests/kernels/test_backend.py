@@ -57,3 +57,39 @@ def test_the_environment_replaces_an_unavailable_backend_with_a_notice(monkeypat
     with pytest.warns(UserWarning, match=f"'{missing}' cannot run IFNode .*using 'auto'"):
         spikes = node(sequence((3,)))
     assert torch.equal(spikes, neuron.IFNode(step_mode="m")(sequence((3,))))
+
+
+def test_a_net_is_explained_node_by_node():
+    net = torch.nn.Sequential(
+        torch.nn.Linear(2, 2),
+        neuron.IFNode(backend="eager"),
+        neuron.LIFNode(surrogate_function=lambda u: torch.cumsum(u, 0)),
+        neuron.LIFNode(backend="cupy"),
+    )
+    rows = [line.split(maxsplit=4) for line in kernels.explain(net).splitlines()]
+    assert rows[0] == ["module", "class", "backend", "runs", "why"]
+    assert rows[1] == ["1", "IFNode", "eager", "eager"]
+    assert rows[2][:4] == ["2", "LIFNode", "auto", "eager"]
+    assert rows[2][4] == kernels.why_not(net[2], "torch")
+    assert rows[3][:4] == ["3", "LIFNode", "cupy", "-"]
+    assert rows[3][4] == kernels.why_not(net[3], "cupy")
+
+
+def test_a_call_is_judged_by_its_inputs():
+    node, x_seq = neuron.IFNode(), sequence((3,))
+    node.fit_memories(x_seq[0])
+    assert kernels.why_not(node, "torch", call=kernels.Call(node, [x_seq])) is None
+    reason = kernels.why_not(node, "torch", call=kernels.Call(node, [x_seq.to("meta")]))
+    assert "without plain storage" in reason
+
+
+def test_a_method_of_the_instance_is_seen():
+    x_seq, outputs = sequence((3,)), []
+    for backend in ("auto", "eager"):
+        node = neuron.IFNode(step_mode="m", backend=backend)
+        node(x_seq)
+        node.reset()
+        node.neuronal_charge = lambda x, node=node: setattr(node, "v", node.v + 3 * x)
+        outputs.append(node(x_seq))
+    assert torch.equal(*outputs)
+    assert not torch.equal(outputs[0], neuron.IFNode(step_mode="m")(x_seq))

@@ -53,7 +53,7 @@ def test_neuron_follows_its_equations(case, v_reset, detach_reset, dtype):
 
 @pytest.mark.parametrize("case", NEURONS, ids=str)
 def test_neuron_twice_differentiable(case):
-    node = case(surrogate_function=surrogate.ATan(), step_mode="m").double()
+    node = case(surrogate_function=surrogate.ATan(), step_mode="m", backend="eager").double()
     x_seq = sequence((3,), T=4, dtype=torch.float64).requires_grad_()
     (grad,) = torch.autograd.grad(node(x_seq).sum(), x_seq, create_graph=True)
     (second,) = torch.autograd.grad(grad.sum(), x_seq)

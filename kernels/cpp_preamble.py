@@ -1,0 +1,193 @@
+"""The C++ that stands above every kernel: memory, conversions, functions that vectorise."""
+
+__all__ = ["LANES", "MOST_LANES", "STORAGE", "preamble"]
+
+# dtype name: (type in memory, type of arithmetic)
+STORAGE = {
+    "float32": ("float", "float"),
+    "float64": ("double", "double"),
+    "bfloat16": ("BFloat16", "float"),
+    "float16": ("_Float16", "float"),
+}
+
+# Neurons of an inner loop, whose length the compiler knows, and most neurons of a block.
+LANES = 64
+MOST_LANES = 1024
+
+
+def preamble(storage: str) -> str:
+    """What a kernel needs before it.
+
+    Arguments:
+        storage: The dtype of inputs and outputs, a key of STORAGE.
+    """
+    memory, arithmetic = STORAGE[storage]
+    text = _COMMON + _CONVERSIONS.get(storage, "") + _FUNCTIONS
+    pieces = {"S": memory, "R": arithmetic, "LANES": LANES, "MOST_LANES": MOST_LANES}
+    for name, piece in pieces.items():
+        text = text.replace(f"@{name}@", str(piece))
+    return text
+
+
+_COMMON = """
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+typedef @R@ R;
+static const int LANES = @LANES@, MOST_LANES = @MOST_LANES@;
+
+#if defined(__AVX512F__) && !defined(__clang__)
+typedef float Wide __attribute__((vector_size(64)));
+#define STREAM __builtin_ia32_movntps512
+#elif defined(__AVX__) && !defined(__clang__)
+typedef float Wide __attribute__((vector_size(32)));
+#define STREAM __builtin_ia32_movntps256
+#elif defined(__SSE2__) && !defined(__clang__)
+typedef float Wide __attribute__((vector_size(16)));
+#define STREAM __builtin_ia32_movntps
+#endif
+
+// Copies a row into memory, past the caches if `past`.
+static void put_bytes(void* to, const void* from, const int64_t bytes, const bool past) {
+  int64_t i = 0;
+#ifdef STREAM
+  char* const d = (char*)to;
+  const char* const s = (const char*)from;
+  const int64_t w = sizeof(Wide), gap = -(uintptr_t)d & (w - 1);
+  if (past && gap + w <= bytes) {
+    std::memcpy(d, s, gap);
+    for (i = gap; i + w <= bytes; i += w) {
+      Wide value;
+      std::memcpy(&value, s + i, w);
+      STREAM((float*)(d + i), value);
+    }
+  }
+#endif
+  std::memcpy((char*)to + i, (const char*)from + i, bytes - i);
+}
+
+// Lets other threads see what went past the caches.
+static inline void finish() {
+#ifdef STREAM
+  __builtin_ia32_sfence();
+#endif
+}
+
+static inline void put(R* to, const R* row, const int n, const bool past) {
+  put_bytes(to, row, n * (int64_t)sizeof(R), past);
+}
+static inline const R* get(const R* from, R* row, const int n) { return from; }
+
+// A parameter per channel or neuron, for the n neurons from `at` on.
+static void spread(R* row, const R* values, const int64_t inner, const int64_t size,
+                   const int64_t at, const int n) {
+  int64_t q = at / inner % size, run = inner - at % inner;
+  for (int l = 0; l < n;) {
+    const bool dense = inner == 1;
+    if (dense) run = size - q;
+    const int end = run < n - l ? l + (int)run : n;
+    if (dense) std::memcpy(row + l, values + q, (end - l) * sizeof(R));
+    else for (int k = l; k < end; ++k) row[k] = values[q];
+    q = dense || q + 1 == size ? 0 : q + 1;
+    run = inner;
+    l = end;
+  }
+}
+"""
+
+_CONVERSIONS = {
+    "bfloat16": """
+struct BFloat16 {
+  uint16_t bits;
+};
+
+static inline const R* get(const BFloat16* from, R* row, const int n) {
+  for (int l = 0; l < n; ++l) {
+    const uint32_t u = uint32_t(from[l].bits) << 16;
+    std::memcpy(row + l, &u, 4);
+  }
+  return row;
+}
+
+static inline void put(BFloat16* to, const R* row, const int n, const bool past) {
+  BFloat16 narrow[MOST_LANES];
+  for (int l = 0; l < n; ++l) {
+    uint32_t u;
+    std::memcpy(&u, row + l, 4);
+    const uint32_t even = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;
+    narrow[l].bits = row[l] == row[l] ? uint16_t(even) : uint16_t((u >> 16) | 0x40u);
+  }
+  put_bytes(to, narrow, n * 2, past);
+}
+""",
+    # The compiler does not vectorise these conversions by itself.
+    "float16": """
+typedef short Halves __attribute__((vector_size(16)));
+typedef float Floats __attribute__((vector_size(32)));
+
+static inline const R* get(const _Float16* from, R* row, const int n) {
+  int l = 0;
+#ifdef __F16C__
+  for (; l + 8 <= n; l += 8) {
+    Halves h;
+    std::memcpy(&h, from + l, 16);
+    const Floats f = __builtin_ia32_vcvtph2ps256(h);
+    std::memcpy(row + l, &f, 32);
+  }
+#endif
+  for (; l < n; ++l) row[l] = (R)from[l];
+  return row;
+}
+
+static inline void put(_Float16* to, const R* row, const int n, const bool past) {
+  _Float16 narrow[MOST_LANES];
+  int l = 0;
+#ifdef __F16C__
+  for (; l + 8 <= n; l += 8) {
+    Floats f;
+    std::memcpy(&f, row + l, 32);
+    const Halves h = __builtin_ia32_vcvtps2ph256(f, 0);
+    std::memcpy(narrow + l, &h, 16);
+  }
+#endif
+  for (; l < n; ++l) narrow[l] = (_Float16)row[l];
+  put_bytes(to, narrow, n * 2, past);
+}
+""",
+}
+
+_FUNCTIONS = """
+typedef @S@ S;
+
+static inline double exp_(double x) { return std::exp(x); }
+
+// Without a branch or a call, so that it vectorises; within 2 ulp, subnormal results too.
+static inline float exp_(float x) {
+  const float low = x < -104.0f ? -104.0f : x;
+  const float z = low > 89.0f ? 89.0f : low;
+  // x = n log 2 + r; adding 1.5 * 2^23 rounds to the integer n, which its low bits then are.
+  const float shifted = z * 1.44269504f + 12582912.0f;
+  const float n = shifted - 12582912.0f;
+  uint32_t bits;
+  std::memcpy(&bits, &shifted, 4);
+  const int32_t whole = int32_t(bits - 0x4b400000u), half = whole >> 1;
+  const float r = (z - n * 0.693359375f) + n * 2.12194440e-4f;
+  float y = 1.9875691500e-4f;
+  y = y * r + 1.3981999507e-3f;
+  y = y * r + 8.3334519073e-3f;
+  y = y * r + 4.1665795894e-2f;
+  y = y * r + 1.6666665459e-1f;
+  y = y * r + 5.0000001201e-1f;
+  y = (y * r) * r + r + 1.0f;
+  // 2^n in two factors: it may lie outside of what a float holds where the result does not.
+  const uint32_t a = uint32_t(half + 127) << 23, b = uint32_t(whole - half + 127) << 23;
+  float fa, fb;
+  std::memcpy(&fa, &a, 4);
+  std::memcpy(&fb, &b, 4);
+  y = (y * fa) * fb;
+  return x == x ? y : x;
+}
+static inline R sigmoid_(R x) { return R(1) / (R(1) + exp_(-x)); }
+static inline R sign_(R x) { return x == x ? R(x > R(0)) - R(x < R(0)) : x; }
+"""

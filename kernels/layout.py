@@ -1,0 +1,98 @@
+"""How the tensors of one call lie in memory: all as one step of its input does."""
+
+import torch
+from torch import Tensor
+
+__all__ = ["Layout"]
+
+
+class Layout:
+    r"""The shape, dtype, device and memory order of a sequence [T, N, \*], without the sequence.
+
+    Every tensor that a kernel reads or writes is brought into this order, so that it may go
+    through one step as through a line of numbers; channels-last inputs are not copied.
+
+    Arguments:
+        like: The input of the call.
+    """
+
+    def __init__(self, like: Tensor) -> None:
+        step = like.select(0, 0)
+        self.steps, self.shape, self.size = like.shape[0], step.shape, step.numel()
+        self.dtype, self.device = like.dtype, like.device
+        self.precision = torch.float64 if like.dtype == torch.float64 else torch.float32
+        self.strides = step.stride() if _is_dense(step) else _contiguous_strides(step.shape)
+
+    def sequence(self, dtype: torch.dtype | None = None, steps: int | None = None) -> Tensor:
+        """A new sequence, its steps one after another, in the input's dtype by default."""
+        shape = (self.steps if steps is None else steps, *self.shape)
+        strides = (self.size, *self.strides)
+        return torch.empty_strided(shape, strides, dtype=dtype or self.dtype, device=self.device)
+
+    def step(self) -> Tensor:
+        """A new step, in the precision of states."""
+        return torch.empty_strided(
+            self.shape, self.strides, dtype=self.precision, device=self.device
+        )
+
+    def zeros(self, dtype: torch.dtype | None = None) -> Tensor:
+        """A sequence of zeros, of which one step is in memory."""
+        return self.sequence(dtype, 1).zero_().expand(self.steps, *self.shape)
+
+    def match(self, sequence: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+        """A sequence in this order; its steps may lie anywhere, an expanded one in one place."""
+        dtype = dtype or self.dtype
+        if sequence.dtype == dtype and self._fits(sequence.stride()[1:]):
+            return sequence
+        if sequence.stride(0) == 0:
+            once = self.sequence(dtype, 1).copy_(sequence[:1])
+            return once.expand(sequence.shape[0], *self.shape)
+        return self.sequence(dtype, sequence.shape[0]).copy_(sequence)
+
+    def flat(self, sequence: Tensor) -> Tensor:
+        """A sequence in this order as [T, size], its steps as lines of numbers."""
+        return sequence.as_strided((sequence.shape[0], self.size), (sequence.stride(0), 1))
+
+    def flat_step(self, step: Tensor) -> Tensor:
+        """One step in this order as [size]."""
+        return step.as_strided((self.size,), (1,))
+
+    def match_step(self, step: Tensor) -> Tensor:
+        """One step in this order, in the precision of states."""
+        if step.dtype == self.precision and self._fits(step.stride()):
+            return step
+        return self.step().copy_(step)
+
+    def index(self, parameter: Tensor) -> tuple[Tensor, int, int]:
+        """A parameter's values with the rule ``values[i // inner % size]`` for the i-th neuron."""
+        values = parameter.detach().to(self.precision)
+        spread = values.expand(self.shape)
+        varies = [d for d in range(len(self.shape)) if spread.stride(d) != 0]
+        inner = self.strides[varies[-1]] if varies else 1
+        expected = inner
+        for d in reversed(varies):
+            if self.strides[d] != expected:
+                return self.step().copy_(spread), 1, self.size
+            expected *= self.shape[d]
+        return values.contiguous(), inner, max(1, values.numel())
+
+    def _fits(self, strides: tuple[int, ...]) -> bool:
+        return all(
+            a == b or n == 1 for a, b, n in zip(strides, self.strides, self.shape, strict=True)
+        )
+
+
+def _is_dense(step: Tensor) -> bool:
+    """Whether the elements lie side by side in some order."""
+    expected = 1
+    for stride, size in sorted(zip(step.stride(), step.shape, strict=True)):
+        if size == 1:
+            continue
+        if stride != expected:
+            return False
+        expected *= size
+    return True
+
+
+def _contiguous_strides(shape: torch.Size) -> tuple[int, ...]:
+    return torch.empty(shape, device="meta").stride()

@@ -1,0 +1,167 @@
+"""A step as straight-line code: forward, backward, and what the one keeps for the other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from .cut import INFINITE, cheapest_cut
+from .expression import Expression, gradients, leaf, order
+from .trace import Trace
+
+__all__ = ["Line", "Program", "compile_trace"]
+
+
+@dataclass(frozen=True)
+class Line:
+    """``target = op(*operands)``; operands are names of values or numbers."""
+
+    target: str
+    op: str
+    operands: tuple[str | float, ...]
+
+
+@dataclass(frozen=True)
+class Code:
+    """Straight-line code and the names (or numbers) of its results."""
+
+    lines: tuple[Line, ...]
+    results: tuple[str | float, ...]
+
+
+@dataclass(frozen=True)
+class Program:
+    """One step of a neuron for the backends, which put the loop over time around it.
+
+    Names: ``x0, x1, ..`` inputs, ``v0, ..`` states, ``p0, ..`` parameters, ``k0, ..`` saved
+    values, ``g0, ..`` cotangents of the outputs, ``c0, ..`` of the states.
+
+    Arguments:
+        n_inputs: Number of inputs.
+        n_states: Number of states.
+        n_parameters: Number of parameters.
+        forward: Results: outputs, then new states, then saved values.
+        n_outputs: Number of outputs: the spike, then sequences of states that are kept.
+        n_saved: Number of saved values; none in a program without a backward.
+        saved_inputs: Which inputs the backward reads.
+        backward: Results: cotangents of the inputs, the states, and the parameters of
+            ``differentiated``.
+        differentiated: The parameters that get a gradient.
+    """
+
+    n_inputs: int
+    n_states: int
+    n_parameters: int
+    forward: Code
+    n_outputs: int
+    n_saved: int = 0
+    saved_inputs: tuple[int, ...] = ()
+    backward: Code | None = None
+    differentiated: tuple[int, ...] = ()
+
+    @cached_property
+    def text(self) -> str:
+        """The program as text: equal texts are equal programs."""
+        return repr(self)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Program) and self.text == other.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+
+def compile_trace(
+    trace: Trace,
+    *,
+    sequences: Sequence[int] = (),
+    differentiated: Sequence[int] = (),
+    backward: bool = True,
+) -> Program:
+    """The program of a trace.
+
+    Arguments:
+        trace: The step.
+        sequences: States whose value after each step is an output as well.
+        differentiated: Parameters that get a gradient.
+        backward: Whether there is one.
+    """
+    outputs = [trace.spike, *(trace.new_states[i] for i in sequences)]
+    if not backward:
+        code = _code([*outputs, *trace.new_states], _outside(trace))
+        return Program(*_counts(trace), code, len(outputs))
+    pool = trace.spike.pool
+    cotangents = [leaf(f"g{i}", pool) for i in range(len(outputs))]
+    carried = [leaf(f"c{i}", pool) for i in range(len(trace.states))]
+    wanted = [
+        *trace.inputs,
+        *(state for _, state in trace.states),
+        *(trace.parameters[i][1] for i in differentiated),
+    ]
+    pairs = [*zip(outputs, cotangents, strict=True), *zip(trace.new_states, carried, strict=True)]
+    results = gradients(pairs, wanted)
+    names = _outside(trace)
+    free = {parameter for _, parameter in trace.parameters} | set(cotangents) | set(carried)
+    saved = _choose_saved(trace, [r for r in results if r is not None], free)
+    inputs = tuple(i for i, x in enumerate(trace.inputs) if x in saved)
+    kept = [value for value in saved if value not in trace.inputs]
+    forward = _code([*outputs, *trace.new_states, *kept], names)
+    known = {value: name for value, name in names.items() if value in free}
+    known |= {x: names[x] for x in trace.inputs if x in saved}
+    known |= {value: f"k{i}" for i, value in enumerate(kept)}
+    known |= {value: str(value.payload) for value in (*cotangents, *carried)}
+    return Program(
+        *_counts(trace),
+        forward,
+        len(outputs),
+        len(kept),
+        inputs,
+        _code([0.0 if r is None else r for r in results], known),
+        tuple(differentiated),
+    )
+
+
+def _counts(trace: Trace) -> tuple[int, int, int]:
+    return len(trace.inputs), len(trace.states), len(trace.parameters)
+
+
+def _outside(trace: Trace) -> dict[Expression, str]:
+    names = {x: f"x{i}" for i, x in enumerate(trace.inputs)}
+    names |= {state: f"v{i}" for i, (_, state) in enumerate(trace.states)}
+    return names | {parameter: f"p{i}" for i, (_, parameter) in enumerate(trace.parameters)}
+
+
+def _code(roots: Sequence[Expression | float], names: dict[Expression, str]) -> Code:
+    known: dict[Expression, str | float] = dict(names)
+    lines: list[Line] = []
+    for value in order((r for r in roots if isinstance(r, Expression)), names):
+        if value.op == "constant":
+            known[value] = float(value.payload)  # type: ignore[arg-type]
+        elif value.op in ("detach", "spike"):
+            # The spike's second operand is its value; neither computes anything.
+            known[value] = known[value.args[-1]]
+        else:
+            known[value] = f"t{len(lines)}"
+            operands = tuple(known[arg] for arg in value.args)
+            lines.append(Line(f"t{len(lines)}", value.op, operands))
+    return Code(tuple(lines), tuple(known[r] if isinstance(r, Expression) else r for r in roots))
+
+
+def _choose_saved(
+    trace: Trace, needed: Sequence[Expression], free: set[Expression]
+) -> list[Expression]:
+    """The cheapest forward values from which, with what is free, the backward follows.
+
+    They are recomputed by the very operations of the forward, so a spike cannot flip.
+    """
+    forward = set(order([trace.spike, *trace.new_states]))
+    inputs = set(trace.inputs)
+
+    def cost(value: Expression) -> float:
+        if value in inputs:
+            return 1.0  # it lies in memory already
+        # What a detach or a spike gives is its operand's value, and a truth value is no number.
+        if value.op in ("detach", "spike") or value.boolean:
+            return INFINITE
+        return 2.0 if value.op == "leaf" or value in forward else INFINITE
+
+    return cheapest_cut(needed, free, cost)

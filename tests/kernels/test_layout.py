@@ -1,0 +1,70 @@
+"""How the tensors of a call lie in memory."""
+
+import pytest
+import torch
+from spikeframe.kernels.layout import Layout
+
+
+def images(*shape):
+    return torch.arange(torch.Size(shape).numel(), dtype=torch.float32).reshape(shape)
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 0), (4, 1), (4, 3, 5), (4, 2, 3, 2, 2)])
+def test_contiguous_sequences_are_taken_as_they_are(shape):
+    x_seq = images(*shape)
+    layout = Layout(x_seq)
+    assert layout.match(x_seq) is x_seq
+    assert layout.flat(x_seq).shape == (4, x_seq[0].numel())
+    assert torch.equal(layout.flat(x_seq).flatten(), x_seq.flatten())
+
+
+def test_channels_last_is_kept():
+    x_seq = images(4, 2, 3, 5, 7).flatten(0, 1).to(memory_format=torch.channels_last)
+    x_seq = x_seq.unflatten(0, (4, 2))
+    layout = Layout(x_seq)
+    assert layout.match(x_seq) is x_seq
+    made = layout.sequence().copy_(x_seq)
+    assert made.stride() == x_seq.stride()
+    assert torch.equal(layout.flat(made)[1], x_seq[1].permute(0, 2, 3, 1).flatten())
+
+
+def test_every_second_step_is_not_copied_and_every_second_neuron_is():
+    x_seq = images(8, 3, 4)
+    assert Layout(x_seq[::2]).match(x_seq[::2]) is not None
+    assert Layout(x_seq[::2]).match(x_seq[::2]).data_ptr() == x_seq.data_ptr()
+    sliced = x_seq[..., ::2]
+    layout = Layout(sliced)
+    matched = layout.match(sliced)
+    assert matched.is_contiguous()
+    assert torch.equal(matched, sliced)
+
+
+def test_an_expanded_sequence_is_read_once():
+    x = images(1, 3, 4)
+    layout = Layout(images(5, 3, 4))
+    for once in (x, x.transpose(1, 2).contiguous().transpose(1, 2)):
+        matched = layout.match(once.expand(5, 3, 4))
+        assert matched.stride(0) == 0
+        assert torch.equal(matched, x.expand(5, 3, 4))
+    assert layout.zeros().stride(0) == 0
+    assert not layout.zeros().any()
+
+
+def test_states_are_float32_or_float64():
+    for dtype, precision in ((torch.float16, torch.float32), (torch.float64, torch.float64)):
+        layout = Layout(images(2, 3).to(dtype))
+        assert layout.sequence().dtype == dtype
+        assert layout.step().dtype == precision
+        assert layout.match_step(images(3)).dtype == precision
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (5,), (3, 1), (3, 5), (2, 1, 1), (2, 3, 5)])
+def test_a_parameter_is_found_by_its_index(shape):
+    parameter = images(*shape)
+    for x_seq in (images(4, 2, 3, 5), images(4, 2, 5, 3).transpose(2, 3)):
+        layout = Layout(x_seq)
+        values, inner, size = layout.index(parameter)
+        memory = values.as_strided((values.numel(),), (1,))
+        found = [memory[i // inner % size].item() for i in range(layout.size)]
+        spread = layout.step().copy_(parameter.expand(layout.shape))
+        assert found == layout.flat_step(spread).tolist()

@@ -1,0 +1,124 @@
+"""The engine by torch operations: the eager bits forward, the eager gradients backward."""
+
+import pytest
+import torch
+from cases import NEURONS, RESETS, TOLERANCE, sequence
+from reference import relative_error
+from spikeframe.kernels import torch_program
+from spikeframe.kernels.cache import traced
+
+from spikeframe import neuron, surrogate
+
+# Some steps of some neurons at a time: one tile, several with odd ends, one value per tile.
+TILES = ((131072, 32768), (640, 64), (1, 1))
+
+
+def results(make, x_seq, backend, **options):
+    """Values and gradients of two calls, the second from the state of the first."""
+    node = make(backend=backend, step_mode="m", store_v_seq=True, **options).to(x_seq.dtype)
+    x_seq = x_seq.detach().requires_grad_()
+    first, last = node(x_seq), node(x_seq)
+    weights = sequence(tuple(x_seq.shape[1:]), T=x_seq.shape[0], seed=1, dtype=x_seq.dtype)
+    ((first + 2 * last) * weights).sum().add((node.v * weights[0]).sum()).backward()
+    grads = [x_seq.grad, *(p.grad for p in node.parameters())]
+    return [first.detach(), last.detach(), node.v.detach(), node.v_seq.detach()], grads
+
+
+def compare(make, x_seq, **options):
+    values, grads = results(make, x_seq, "torch", **options)
+    expected, expected_grads = results(make, x_seq, "eager", **options)
+    for value, eager in zip(values, expected, strict=True):
+        assert value.dtype == eager.dtype
+        assert torch.equal(value, eager)
+    for value, eager in zip(grads, expected_grads, strict=True):
+        assert relative_error(value, eager.double()) < TOLERANCE[x_seq.dtype]
+
+
+@pytest.mark.parametrize("tile", TILES, ids=str)
+@pytest.mark.parametrize(("v_reset", "detach_reset"), RESETS)
+@pytest.mark.parametrize("case", NEURONS, ids=str)
+def test_every_tiling_gives_the_eager_results(case, v_reset, detach_reset, tile, monkeypatch):
+    monkeypatch.setattr(torch_program, "TILE", tile[0])
+    monkeypatch.setattr(torch_program, "WIDTH", tile[1])
+    size = (3, 67) if tile[0] > 1 else (3,)
+    for dtype in (torch.float32, torch.float64):
+        compare(case, sequence(size, dtype=dtype), v_reset=v_reset, detach_reset=detach_reset)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("case", NEURONS, ids=str)
+def test_half_precision_is_that_of_eager(case, dtype):
+    compare(case, sequence((2, 5), dtype=dtype), surrogate_function=surrogate.ATan())
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan"), 3e38, -0.0])
+@pytest.mark.parametrize(("v_reset", "detach_reset"), RESETS)
+def test_values_beyond_numbers_go_on_as_in_eager(v_reset, detach_reset, value):
+    x_seq = sequence((4,))
+    x_seq[2, 1] = value
+    outputs = []
+    for backend in ("torch", "eager"):
+        node = neuron.LIFNode(v_reset=v_reset, step_mode="m", backend=backend, store_v_seq=True)
+        outputs.append([node(x_seq), node.v_seq])
+    for found, expected in zip(*outputs, strict=True):
+        torch.testing.assert_close(found, expected, rtol=0, atol=0, equal_nan=True)
+
+
+class Delayed(neuron.BaseNode):
+    """Two states of which one only takes the other's old value: a line of memory, no sum."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.register_memory("before", 0.0)
+
+    def neuronal_charge(self, x):
+        old = self.v
+        self.v = 0.75 * self.v + x - 0.25 * self.before
+        self.before = old
+
+
+class Exponential(neuron.BaseNode):
+    """A charge whose exponential differs in the last bit by where it is computed."""
+
+    def neuronal_charge(self, x):
+        self.v = self.v + 0.25 * (x - self.v + 0.5 * torch.exp(x + self.v - 1.0))
+
+
+class Dividing(neuron.BaseNode):
+    """A charge that tells 0 from -0."""
+
+    def neuronal_charge(self, x):
+        self.v = 0.5 * self.v + x / (1.0 + self.v.abs())
+
+
+@pytest.mark.parametrize("node", [Delayed, Exponential, Dividing])
+@pytest.mark.parametrize("v_reset", [0.0, None])
+def test_neurons_of_other_shapes(node, v_reset, monkeypatch):
+    monkeypatch.setattr(torch_program, "WIDTH", 64)
+    compare(node, sequence((3, 67)), v_reset=v_reset, surrogate_function=surrogate.ATan())
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (5,), (3, 1), (3, 5)])
+def test_parameters_of_any_shape_get_their_gradient(shape):
+    threshold = torch.linspace(0.8, 1.2, max(1, torch.Size(shape).numel())).reshape(shape)
+
+    def make(**options):
+        parameter = torch.nn.Parameter(threshold.clone())
+        return neuron.LIFNode(v_threshold=parameter, **options)
+
+    compare(make, sequence((3, 5)))
+
+
+def test_the_step_is_as_short_as_by_hand():
+    """Charge, division, comparison, complement, product; a product and a sum per state back."""
+    node = neuron.LIFNode(surrogate_function=surrogate.ATan())
+    known = traced(node)
+    kinds = tuple(
+        torch_program.kind_of(uniform.evaluate(node)) for uniform, _ in known.trace.parameters
+    )
+    forward = torch_program._forward_plan(known.program((), None), kinds)
+    assert [line.op for line in forward.step] == ["sub", "addcdiv", "float_ge", "sub", "mul"]
+    backward = torch_program._backward_plan(known.program((), ()), kinds, frozenset())
+    assert [line.op for line in backward.step] == ["addcmul", "mul"]
+    assert len(backward.before) == 7
+    assert len(backward.after) == 1
