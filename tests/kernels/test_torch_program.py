@@ -15,16 +15,22 @@ TILES = ((131072, 32768), (640, 64), (1, 1))
 
 def results(make, x_seq, backend, **options):
     """Values and gradients of two calls, the second from the state of the first."""
-    node = make(backend=backend, step_mode="m", store_v_seq=True, **options).to(x_seq.dtype)
+    node = make(backend=backend, step_mode="m", **options).to(x_seq.dtype)
     x_seq = x_seq.detach().requires_grad_()
     first, last = node(x_seq), node(x_seq)
     weights = sequence(tuple(x_seq.shape[1:]), T=x_seq.shape[0], seed=1, dtype=x_seq.dtype)
     ((first + 2 * last) * weights).sum().add((node.v * weights[0]).sum()).backward()
     grads = [x_seq.grad, *(p.grad for p in node.parameters())]
-    return [first.detach(), last.detach(), node.v.detach(), node.v_seq.detach()], grads
+    kept = [node.v_seq.detach()] if node.store_v_seq else []
+    return [first.detach(), last.detach(), node.v.detach(), *kept], grads
 
 
 def compare(make, x_seq, **options):
+    for store_v_seq in (False, True):
+        _compare(make, x_seq, store_v_seq=store_v_seq, **options)
+
+
+def _compare(make, x_seq, **options):
     values, grads = results(make, x_seq, "torch", **options)
     expected, expected_grads = results(make, x_seq, "eager", **options)
     for value, eager in zip(values, expected, strict=True):
@@ -45,9 +51,12 @@ def test_every_tiling_gives_the_eager_results(case, v_reset, detach_reset, tile,
         compare(case, sequence(size, dtype=dtype), v_reset=v_reset, detach_reset=detach_reset)
 
 
+@pytest.mark.parametrize("tile", [*TILES, (64, 64)], ids=str)
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 @pytest.mark.parametrize("case", NEURONS, ids=str)
-def test_half_precision_is_that_of_eager(case, dtype):
+def test_half_precision_is_that_of_eager(case, dtype, tile, monkeypatch):
+    monkeypatch.setattr(torch_program, "TILE", tile[0])
+    monkeypatch.setattr(torch_program, "WIDTH", tile[1])
     compare(case, sequence((2, 5), dtype=dtype), surrogate_function=surrogate.ATan())
 
 
