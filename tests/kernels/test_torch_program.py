@@ -15,16 +15,22 @@ TILES = ((131072, 32768), (640, 64), (1, 1))
 
 def results(make, x_seq, backend, **options):
     """Values and gradients of two calls, the second from the state of the first."""
-    node = make(backend=backend, step_mode="m", store_v_seq=True, **options).to(x_seq.dtype)
+    node = make(backend=backend, step_mode="m", **options).to(x_seq.dtype)
     x_seq = x_seq.detach().requires_grad_()
     first, last = node(x_seq), node(x_seq)
     weights = sequence(tuple(x_seq.shape[1:]), T=x_seq.shape[0], seed=1, dtype=x_seq.dtype)
     ((first + 2 * last) * weights).sum().add((node.v * weights[0]).sum()).backward()
     grads = [x_seq.grad, *(p.grad for p in node.parameters())]
-    return [first.detach(), last.detach(), node.v.detach(), node.v_seq.detach()], grads
+    kept = [node.v_seq.detach()] if node.store_v_seq else []
+    return [first.detach(), last.detach(), node.v.detach(), *kept], grads
 
 
 def compare(make, x_seq, **options):
+    for store_v_seq in (False, True):
+        _compare(make, x_seq, store_v_seq=store_v_seq, **options)
+
+
+def _compare(make, x_seq, **options):
     values, grads = results(make, x_seq, "torch", **options)
     expected, expected_grads = results(make, x_seq, "eager", **options)
     for value, eager in zip(values, expected, strict=True):
@@ -45,20 +51,30 @@ def test_every_tiling_gives_the_eager_results(case, v_reset, detach_reset, tile,
         compare(case, sequence(size, dtype=dtype), v_reset=v_reset, detach_reset=detach_reset)
 
 
+@pytest.mark.parametrize("tile", [*TILES, (64, 64)], ids=str)
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 @pytest.mark.parametrize("case", NEURONS, ids=str)
-def test_half_precision_is_that_of_eager(case, dtype):
+def test_half_precision_is_that_of_eager(case, dtype, tile, monkeypatch):
+    monkeypatch.setattr(torch_program, "TILE", tile[0])
+    monkeypatch.setattr(torch_program, "WIDTH", tile[1])
     compare(case, sequence((2, 5), dtype=dtype), surrogate_function=surrogate.ATan())
 
 
 @pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan"), 3e38, -0.0])
-@pytest.mark.parametrize(("v_reset", "detach_reset"), RESETS)
-def test_values_beyond_numbers_go_on_as_in_eager(v_reset, detach_reset, value):
+@pytest.mark.parametrize("v_threshold", [1.0, float("inf")])
+@pytest.mark.parametrize("v_reset", [0.0, -0.3, None])
+def test_values_beyond_numbers_go_on_as_in_eager(v_reset, v_threshold, value):
     x_seq = sequence((4,))
     x_seq[2, 1] = value
     outputs = []
     for backend in ("torch", "eager"):
-        node = neuron.LIFNode(v_reset=v_reset, step_mode="m", backend=backend, store_v_seq=True)
+        node = neuron.LIFNode(
+            v_threshold=v_threshold,
+            v_reset=v_reset,
+            step_mode="m",
+            backend=backend,
+            store_v_seq=True,
+        )
         outputs.append([node(x_seq), node.v_seq])
     for found, expected in zip(*outputs, strict=True):
         torch.testing.assert_close(found, expected, rtol=0, atol=0, equal_nan=True)
@@ -78,24 +94,38 @@ class Delayed(neuron.BaseNode):
 
 
 class Exponential(neuron.BaseNode):
-    """A charge whose exponential differs in the last bit by where it is computed."""
+    """Exponentials whose last bit depends on where in memory they are computed."""
 
     def neuronal_charge(self, x):
-        self.v = self.v + 0.25 * (x - self.v + 0.5 * torch.exp(x + self.v - 1.0))
+        self.v = self.v + 0.25 * (torch.exp(x) - 1.0 - self.v + 0.5 * torch.exp(self.v - 1.0))
 
 
 class Dividing(neuron.BaseNode):
-    """A charge that tells 0 from -0."""
+    """A charge that tells 0 from -0, which a reset from below 0 would leave."""
+
+    def __init__(self, **options):
+        super().__init__(v_threshold=-0.5, **options)
 
     def neuronal_charge(self, x):
-        self.v = 0.5 * self.v + x / (1.0 + self.v.abs())
+        self.v = x - 1.0 + (0.125 / self.v).clamp(-0.5, 0.5)
 
 
-@pytest.mark.parametrize("node", [Delayed, Exponential, Dividing])
+@pytest.mark.parametrize("tile", [*TILES, (64, 64), (192, 64), (201, 67)], ids=str)
+@pytest.mark.parametrize("node", [Delayed, Exponential])
 @pytest.mark.parametrize("v_reset", [0.0, None])
-def test_neurons_of_other_shapes(node, v_reset, monkeypatch):
-    monkeypatch.setattr(torch_program, "WIDTH", 64)
-    compare(node, sequence((3, 67)), v_reset=v_reset, surrogate_function=surrogate.ATan())
+def test_neurons_of_other_shapes(node, v_reset, tile, monkeypatch):
+    monkeypatch.setattr(torch_program, "TILE", tile[0])
+    monkeypatch.setattr(torch_program, "WIDTH", tile[1])
+    size = (3, 67) if tile[0] > 1 else (3,)
+    compare(node, sequence(size), v_reset=v_reset, surrogate_function=surrogate.ATan())
+
+
+def test_the_sign_of_a_zero_is_kept_where_it_matters():
+    x_seq = sequence((3, 67))
+    nodes = [Dividing(step_mode="m", backend=b, store_v_seq=True) for b in ("torch", "eager")]
+    assert torch.equal(*(node(x_seq) for node in nodes))
+    assert torch.equal(*(node.v_seq for node in nodes))
+    assert (nodes[0].v_seq == 0.0).any()
 
 
 @pytest.mark.parametrize("shape", [(), (1,), (5,), (3, 1), (3, 5)])
