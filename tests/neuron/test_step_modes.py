@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from cases import DTYPES, NEURONS, RESETS, SIZES, sequence
+from cases import DTYPES, NEURONS, RESETS, SIZES, TOLERANCE, sequence
+from reference import relative_error
 
 from spikeframe import functional, neuron
 
@@ -24,9 +25,10 @@ def test_steps_equal_the_sequence(case, v_reset, detach_reset, dtype):
         assert torch.equal(*outputs)
         assert outputs[0].dtype == dtype
         assert torch.equal(nodes[0].v, nodes[1].v)
-        assert torch.equal(inputs[0].grad, inputs[1].grad)
+        # A fused backward adds in another order than autograd.
+        assert relative_error(inputs[0].grad, inputs[1].grad) < TOLERANCE[dtype]
         for a, b in zip(nodes[0].parameters(), nodes[1].parameters(), strict=True):
-            torch.testing.assert_close(a.grad, b.grad)
+            assert relative_error(a.grad, b.grad) < max(TOLERANCE[dtype], 1e-5)
 
 
 @pytest.mark.parametrize("case", NEURONS, ids=str)
