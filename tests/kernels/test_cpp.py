@@ -296,7 +296,7 @@ def test_a_kernel_uses_the_openmp_of_torch():
 
 
 FORKED = """
-import os, signal, torch
+import torch
 from spikeframe import neuron
 torch.set_num_threads(2)
 # Long in time: torch itself, which would hang too, stays at one thread for a step.
@@ -308,16 +308,11 @@ loader = torch.utils.data.DataLoader(
     collate_fn=lambda i: neuron.LIFNode(step_mode="m", backend="cpp")(x_seq).sum(),
 )
 assert all(total == loader.collate_fn(0) for total in loader)
-if (child := os.fork()) == 0:
-    signal.alarm(30)
-    neuron.LIFNode(step_mode="m", backend="cpp")(x_seq)
-    os._exit(0)
-assert os.waitpid(child, 0)[1] == 0
 """
 
 
 def test_forked_workers_do_not_hang():
-    """A parent that has used threads forks: its child must not wait for them."""
+    """A parent that has used threads forks workers: they must not wait for them."""
     _compare(_lif(), sequence((3,)))
     environment = os.environ | {"OMP_NUM_THREADS": "2"}
     subprocess.run([sys.executable, "-c", FORKED], check=True, timeout=60, env=environment)

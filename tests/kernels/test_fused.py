@@ -233,16 +233,14 @@ def test_parameters_that_enlarge_the_input_say_what_eager_says(backend):
     messages = []
     for name in (backend, "eager"):
         node = neuron.IFNode(v_threshold=torch.ones(4, 3), step_mode="m", backend=name)
-        with pytest.raises(ValueError, match="must broadcast to the input") as error:
+        with pytest.raises(ValueError, match="does not broadcast to the input") as error:
             node(sequence((3,)))
         messages.append(str(error.value))
     assert messages[0] == messages[1]
 
 
 def test_what_only_eager_serves_runs_eagerly_or_says_why():
-    wide = torch.tensor([2.0, 3.0, 4.0], dtype=torch.float64)
     cases = {
-        "float64 parameter": (neuron.LIFNode, {"tau": wide}, sequence((3,))),
         "float8": (neuron.IFNode, {}, sequence((3,)).to(torch.float8_e5m2)),
         "Sub, not a plain tensor": (neuron.IFNode, {}, sequence((3,)).as_subclass(Sub)),
     }
