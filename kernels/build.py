@@ -26,7 +26,7 @@ SECONDS = 120
 # What a compiler says of its error, at most.
 LINES = 5
 
-_LOADED: dict[str, "ctypes.CDLL | BuildError"] = {}
+LOADED: dict[str, "ctypes.CDLL | BuildError"] = {}
 
 
 class BuildError(RuntimeError):
@@ -42,15 +42,15 @@ def load(source: str) -> ctypes.CDLL:
     Raises:
         BuildError: There is no compiler, it fails, or the cache is not to be trusted.
     """
-    key = _key(source)
-    if key not in _LOADED:
+    key = cache_key(source)
+    if key not in LOADED:
         try:
-            _LOADED[key] = _cached(key) or _built(source, key)
+            LOADED[key] = _cached(key) or _built(source, key)
         except BuildError as error:
-            _LOADED[key] = error
+            LOADED[key] = error
         except OSError as error:
-            _LOADED[key] = BuildError(f"no kernel could be built: {error}")
-    found = _LOADED[key]
+            LOADED[key] = BuildError(f"no kernel could be built: {error}")
+    found = LOADED[key]
     if isinstance(found, BuildError):
         raise BuildError(str(found))
     return found
@@ -78,15 +78,15 @@ def cache_folder() -> Path:
     return Path(home) if home else Path(base) / "spikeframe"
 
 
-def _key(source: str) -> str:
+def cache_key(source: str) -> str:
     """What a library depends on: source, compiler, and the processor of -march=native."""
     command = compiler()
-    text = "\n".join((source, *FLAGS, *command, _version(command), *_processor()))
+    text = "\n".join((source, *FLAGS, *command, compiler_version(command), *_processor()))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 @functools.cache
-def _version(command: tuple[str, ...]) -> str:
+def compiler_version(command: tuple[str, ...]) -> str:
     try:
         done = _run([*command, "--version"])
     except OSError as error:

@@ -84,11 +84,11 @@ def why_not(device: torch.device) -> str | None:
         return f"C++ kernels run on the CPU, not on {device.type}"
     if sys.platform != "linux":
         return f"C++ kernels are built on Linux, not on {sys.platform}: nobody measured there yet"
-    return _why_not_here()
+    return why_not_here()
 
 
 @functools.cache
-def _why_not_here() -> str | None:
+def why_not_here() -> str | None:
     try:
         load(PROBE)
     except BuildError as error:

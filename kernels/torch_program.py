@@ -38,7 +38,7 @@ def forward(
     outputs = [layout.sequence() for _ in range(program.n_outputs)]
     saved = [layout.sequence(layout.precision) for _ in range(program.n_saved)]
     new_states = [layout.step() for _ in states]
-    plan = _forward_plan(program, tuple(map(kind_of, parameters)))
+    plan = forward_plan(program, tuple(map(kind_of, parameters)))
     n, m = program.n_outputs, program.n_states
     names = (*plan.results[:n], *plan.results[n + m :])
     _run(
@@ -66,7 +66,7 @@ def backward(
     r"""Cotangents of the inputs [T, N, \*], the first states, and (per neuron) the parameters."""
     given = {f"g{i}": layout.match(g) for i, g in enumerate(output_grads) if g is not None}
     absent = frozenset(f"g{i}" for i, g in enumerate(output_grads) if g is None)
-    plan = _backward_plan(program, tuple(map(kind_of, parameters)), absent)
+    plan = backward_plan(program, tuple(map(kind_of, parameters)), absent)
     x_grads = [layout.sequence() for _ in range(program.n_inputs)]
     first = [layout.step() for _ in state_grads]
     last = [layout.step().zero_() if g is None else layout.match_step(g) for g in state_grads]
@@ -95,7 +95,7 @@ def why_not(device: torch.device) -> str | None:
 
 
 @functools.lru_cache(maxsize=256)
-def _forward_plan(program: Program, kinds: tuple[str, ...]) -> Schedule:
+def forward_plan(program: Program, kinds: tuple[str, ...]) -> Schedule:
     code = fuse(fold(program.forward, kinds), loose=False)
     carried = tuple(f"v{i}" for i in range(program.n_states))
     everything = {line.target for line in code.lines}
@@ -103,7 +103,7 @@ def _forward_plan(program: Program, kinds: tuple[str, ...]) -> Schedule:
 
 
 @functools.lru_cache(maxsize=256)
-def _backward_plan(program: Program, kinds: tuple[str, ...], absent: frozenset[str]) -> Schedule:
+def backward_plan(program: Program, kinds: tuple[str, ...], absent: frozenset[str]) -> Schedule:
     if program.backward is None:
         raise ValueError("the program was made without a backward")
     code = fuse(fold(linearize(fold(program.backward, kinds), absent), kinds), loose=True)

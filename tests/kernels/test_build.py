@@ -19,7 +19,7 @@ def _cache(tmp_path, monkeypatch):
     """A cache of its own, and nothing remembered from other tests."""
     monkeypatch.setenv("SPIKEFRAME_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("CXX", raising=False)
-    monkeypatch.setattr(build, "_LOADED", {})
+    monkeypatch.setattr(build, "LOADED", {})
 
 
 def _script(path: Path, text: str) -> str:
@@ -41,7 +41,7 @@ def _runs(tmp_path: Path) -> int:
 
 
 def _forget() -> None:
-    build._LOADED.clear()
+    build.LOADED.clear()
 
 
 def _kept() -> list[Path]:
@@ -66,15 +66,15 @@ def test_a_compiler_may_have_arguments(tmp_path, monkeypatch):
 
 
 def test_other_compilers_flags_and_processors_have_their_own_library(monkeypatch):
-    keys = {build._key(SOURCE), build._key(SOURCE + " ")}
+    keys = {build.cache_key(SOURCE), build.cache_key(SOURCE + " ")}
     monkeypatch.setenv("CXX", "env g++")
-    keys.add(build._key(SOURCE))
-    monkeypatch.setattr(build, "_version", lambda command: "g++ 99")
-    keys.add(build._key(SOURCE))
+    keys.add(build.cache_key(SOURCE))
+    monkeypatch.setattr(build, "compiler_version", lambda command: "g++ 99")
+    keys.add(build.cache_key(SOURCE))
     monkeypatch.setattr(build, "_processor", lambda: ("x86_64", "flags: sse2"))
-    keys.add(build._key(SOURCE))
+    keys.add(build.cache_key(SOURCE))
     monkeypatch.setattr(build, "FLAGS", ("-O1",))
-    keys.add(build._key(SOURCE))
+    keys.add(build.cache_key(SOURCE))
     assert len(keys) == 6
 
 
@@ -122,7 +122,7 @@ def test_a_compiler_that_hangs_is_stopped_with_what_it_started(tmp_path, monkeyp
     child = tmp_path / "child"
     text = f'case "$*" in *--version*) exit 0;; esac\nsleep 60 & echo $! > {child}\nwait\n'
     monkeypatch.setenv("CXX", _script(tmp_path / "slow", text))
-    build._version(build.compiler())
+    build.compiler_version(build.compiler())
     monkeypatch.setattr(build, "SECONDS", 0.5)
     with pytest.raises(build.BuildError, match=r"did not finish in 0\.5 seconds"):
         build.load(SOURCE)

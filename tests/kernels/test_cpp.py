@@ -347,11 +347,11 @@ def test_a_failed_build_is_a_reason_and_auto_goes_on(monkeypatch):
 def test_a_machine_without_a_compiler_says_so(monkeypatch):
     _compare(_lif(), sequence((3,)))
     monkeypatch.setenv("CXX", "no-such-compiler")
-    cpp._why_not_here.cache_clear()
+    cpp.why_not_here.cache_clear()
     try:
         node = neuron.LIFNode(step_mode="m")
         assert "no C++ compiler" in kernels.why_not(node, "cpp")
         assert "auto: runs 'torch'" in kernels.explain(node)
         node(sequence((3,)))
     finally:
-        cpp._why_not_here.cache_clear()
+        cpp.why_not_here.cache_clear()

@@ -146,9 +146,9 @@ def test_the_step_is_as_short_as_by_hand():
     kinds = tuple(
         torch_program.kind_of(uniform.evaluate(node)) for uniform, _ in known.trace.parameters
     )
-    forward = torch_program._forward_plan(known.program((), None), kinds)
+    forward = torch_program.forward_plan(known.program((), None), kinds)
     assert [line.op for line in forward.step] == ["sub", "addcdiv", "float_ge", "sub", "mul"]
-    backward = torch_program._backward_plan(known.program((), ()), kinds, frozenset())
+    backward = torch_program.backward_plan(known.program((), ()), kinds, frozenset())
     assert [line.op for line in backward.step] == ["addcmul", "mul"]
     assert len(backward.before) == 7
     assert len(backward.after) == 1
