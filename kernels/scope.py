@@ -8,7 +8,7 @@ import dis
 import sys
 import time
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -87,8 +87,7 @@ class Scope:
                 self._read_name(line.argval, following, function, owner)
             if line.argval == "__class__" and line.opname == "LOAD_ATTR":
                 self._guard_class_attributes(code, owner)
-        if any(isinstance(line.argval, str) and line.argval == "super" for line in lines):
-            self._guard_bases(code, owner)
+        self._guard_bases(_names_after_super(lines), owner)
         for constant in code.co_consts:
             if isinstance(constant, types.CodeType):
                 self._read_code(constant, function, owner, free)
@@ -167,11 +166,9 @@ class Scope:
         self.read(function, owner)
         self._guard_class_attributes(function.__code__, owner)
 
-    def _guard_bases(self, code: types.CodeType, owner: type) -> None:
+    def _guard_bases(self, names: Iterable[str], owner: type) -> None:
         """What ``super().name`` may find, in any class of the node."""
-        for name in code.co_names:
-            if name.startswith("__"):
-                continue
+        for name in names:
             for cls in owner.__mro__:
                 if is_library(cls.__module__):
                     continue
@@ -180,6 +177,18 @@ class Scope:
                 found = getattr(found, "__func__", getattr(found, "fget", found))
                 if isinstance(found, types.FunctionType):
                     self.read(found, owner)
+
+
+def _names_after_super(lines: Sequence[dis.Instruction]) -> Iterator[str]:
+    """The attributes that are read of ``super()`` and ``super(Class, self)``."""
+    for i, line in enumerate(lines):
+        if line.argval != "super" or not line.opname.startswith("LOAD"):
+            continue
+        for following in lines[i + 1 :]:
+            if following.opname in ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR"):
+                if not following.argval.startswith("__"):
+                    yield following.argval
+                break
 
 
 def _check_class(name: str, value: Any) -> None:

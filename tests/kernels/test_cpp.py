@@ -292,6 +292,7 @@ def test_a_kernel_uses_the_openmp_of_torch():
     _compare(_lif(), sequence((3,)))
     with open("/proc/self/maps") as file:
         found = {line.split()[-1] for line in file if "libgomp" in line}
+    found = {path for path in found if "scikit_learn" not in path}  # brings its own, beside
     assert len(found) == 1
 
 

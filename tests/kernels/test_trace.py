@@ -591,3 +591,17 @@ def test_a_generator_or_module_of_the_node_is_refused():
 
     assert "uses the module conv (Linear)" in why_not(conv, conv=nn.Linear(3, 3))
     assert "reads generator, a Generator" in why_not(draw, generator=torch.Generator())
+
+
+def test_a_method_of_data_is_not_taken_for_one_of_the_bases():
+    """``spike.detach()`` beside ``super()`` is no ``super().detach()``."""
+
+    class Refractory(neuron.BaseNode):
+        def neuronal_charge(self, x):
+            self.v = self.v + x
+
+        def neuronal_reset(self, spike):
+            super().neuronal_reset(spike)
+            self.v = self.v - 0.5 * spike.detach()
+
+    assert kernels.why_not(Refractory(), "torch") is None
