@@ -141,8 +141,6 @@ def fuse(code: Code, loose: bool) -> Code:
 def _joined(line: Line, made: dict[str, Line], uses: Counter[Operand], exact: set[str]) -> Line:
     if line.op == "float":
         return _float(line, made)
-    if line.op == "sub" and line.operands[0] == 1.0 and line.target not in exact:
-        return _flipped(line, made)
     if line.op not in ("add", "sub"):
         return line
     places = (1, 0) if line.op == "add" else (1,)
@@ -165,15 +163,6 @@ def _float(line: Line, made: dict[str, Line]) -> Line:
     if inner is None or inner.op not in ("lt", "le", "gt", "ge", "eq", "ne"):
         return line
     return Line(line.target, f"float_{inner.op}", inner.operands)
-
-
-def _flipped(line: Line, made: dict[str, Line]) -> Line:
-    """1 where a comparison is false."""
-    inner = made.get(line.operands[1])  # type: ignore[arg-type]
-    op = "" if inner is None else inner.op.removeprefix("float_")
-    if inner is None or op == inner.op or op not in FLIPPED:
-        return line
-    return Line(line.target, f"float_{FLIPPED[op]}", inner.operands)
 
 
 def varies(operand: Operand) -> bool:

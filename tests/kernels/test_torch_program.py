@@ -150,5 +150,23 @@ def test_the_step_is_as_short_as_by_hand():
     assert [line.op for line in forward.step] == ["sub", "addcdiv", "float_ge", "sub", "mul"]
     backward = torch_program.backward_plan(known.program((), ()), kinds, frozenset())
     assert [line.op for line in backward.step] == ["addcmul", "mul"]
-    assert len(backward.before) == 7
+    assert len(backward.before) == 8
     assert len(backward.after) == 1
+
+
+def test_the_complement_of_a_comparison_is_not_the_opposite_comparison():
+    """At nan both are false, so 1 - (u > 0) is 1 where u <= 0 would give 0."""
+
+    class Below(surrogate.Surrogate):
+        def derivative(self, u):
+            return 1.0 - (u > 0).to(u.dtype)
+
+    grads = []
+    for backend in ("eager", "torch"):
+        node = neuron.IFNode(
+            surrogate_function=Below(), detach_reset=True, step_mode="m", backend=backend
+        )
+        x_seq = torch.tensor([[float("nan"), 0.5, 2.0]], requires_grad=True)
+        node(x_seq).sum().backward()
+        grads.append(x_seq.grad.tolist())
+    assert grads == [[[1.0, 1.0, 0.0]]] * 2
