@@ -25,14 +25,21 @@ class Traced:
         self.trace, self.reason, self.guards = made, reason, guards
         self._programs: dict[Any, Program] = {}
 
-    def program(self, sequences: Sequence[int], differentiated: Sequence[int] | None) -> Program:
+    def program(
+        self,
+        sequences: Sequence[int],
+        differentiated: Sequence[int] | None,
+        rounded: bool = False,
+    ) -> Program:
         """The program with these states' sequences kept and these parameters differentiated.
 
         Arguments:
             sequences: Numbers of states.
             differentiated: Numbers of parameters; None for a program without a backward.
+            rounded: Whether saved values are rounded to 16 bits.
         """
-        key = (tuple(sequences), None if differentiated is None else tuple(differentiated))
+        wanted = None if differentiated is None else tuple(differentiated)
+        key = (tuple(sequences), wanted, rounded)
         if key not in self._programs:
             if self.trace is None:
                 raise RuntimeError(self.reason)
@@ -41,6 +48,7 @@ class Traced:
                 sequences=sequences,
                 differentiated=differentiated or (),
                 backward=differentiated is not None,
+                rounded=rounded,
             )
         return self._programs[key]
 

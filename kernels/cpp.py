@@ -48,8 +48,8 @@ def forward(
     new_states = [layout.step() for _ in states]
     for state, new in zip(states, new_states, strict=True):
         call.carry(layout.match_step(state), new)
-    outputs = [call.write(layout.dtype) for _ in range(program.n_outputs)]
-    saved = [call.write(layout.precision) for _ in range(program.n_saved)]
+    outputs = [call.write(layout.sequence()) for _ in range(program.n_outputs)]
+    saved = [call.write(layout.saved(kind)) for kind in program.saved]
     call.run("forward")
     return outputs, new_states, saved
 
@@ -72,7 +72,7 @@ def backward(
     first = [layout.step() for _ in state_grads]
     for grad, new in zip(state_grads, first, strict=True):
         call.carry(None if grad is None else layout.match_step(grad), new)
-    x_grads = [call.write(layout.dtype) for _ in range(program.n_inputs)]
+    x_grads = [call.write(layout.sequence()) for _ in range(program.n_inputs)]
     totals = [layout.step() for _ in program.differentiated]
     call.run("backward", totals)
     return x_grads, first, totals
@@ -135,11 +135,10 @@ class _Call:
         self._arguments += (start, last.data_ptr(), past)
         self._alive.append(last if first is None else first)
 
-    def write(self, dtype: torch.dtype) -> Tensor:
+    def write(self, sequence: Tensor) -> Tensor:
         """A new sequence: where it lies, how far apart its steps are, whether past the caches."""
-        sequence = self._layout.sequence(dtype)
         size = self._layout.size
-        past = self._layout.steps * size * dtype.itemsize > MOST_CACHED
+        past = sequence.shape[0] * size * sequence.itemsize > MOST_CACHED
         self._arguments += (sequence.data_ptr(), size, past)
         return sequence
 

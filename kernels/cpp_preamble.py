@@ -1,5 +1,7 @@
 """The C++ that stands above every kernel: memory, conversions, functions that vectorise."""
 
+import torch
+
 __all__ = ["LANES", "MOST_LANES", "STORAGE", "preamble"]
 
 # dtype name: (type in memory, type of arithmetic)
@@ -23,7 +25,8 @@ def preamble(storage: str) -> str:
     """
     memory, arithmetic = STORAGE[storage]
     text = _COMMON + _CONVERSIONS.get(storage, "") + _FUNCTIONS
-    pieces = {"S": memory, "R": arithmetic, "LANES": LANES, "MOST_LANES": MOST_LANES}
+    most = torch.finfo(getattr(torch, storage)).max
+    pieces = {"MOST": most, "S": memory, "R": arithmetic, "LANES": LANES, "MOST_LANES": MOST_LANES}
     for name, piece in pieces.items():
         text = text.replace(f"@{name}@", str(piece))
     return text
@@ -33,6 +36,7 @@ _COMMON = """
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 
 typedef @R@ R;
 static const int LANES = @LANES@, MOST_LANES = @MOST_LANES@;
@@ -187,6 +191,12 @@ static inline float exp_(float x) {
   std::memcpy(&fb, &b, 4);
   y = (y * fa) * fb;
   return x == x ? y : x;
+}
+// A value in the range of what stores it; 16 bits would make some finite numbers infinite.
+static inline R storable(R x) {
+  if (sizeof(S) == sizeof(R)) return x;
+  const R most = R(@MOST@), y = x > most ? most : (x < -most ? -most : x);
+  return std::fabs(x) <= std::numeric_limits<R>::max() ? y : x;
 }
 static inline R sigmoid_(R x) { return R(1) / (R(1) + exp_(-x)); }
 static inline R sign_(R x) { return x == x ? R(x > R(0)) - R(x < R(0)) : x; }

@@ -126,13 +126,13 @@ class _Kernel:
         p = self.program
         self._read("x", range(p.n_inputs))
         self._states("v", p.n_states)
-        self._write("o", p.n_outputs)
-        self._write("s", p.n_saved, "R")
+        self._write("o", range(p.n_outputs))
+        self._save()
         self._parameters()
         results = self._code(p.forward)
         n, m = p.n_outputs, p.n_states
         self._store("o", results[:n])
-        self._store("s", results[n + m :])
+        self._store_saved(results[n + m :])
         self._carry("v", results[n : n + m])
         return self._text("forward", "i")
 
@@ -140,10 +140,10 @@ class _Kernel:
         """Cotangents, saved values and inputs, states' cotangents, input gradients, parameters."""
         p = self.program
         self._read("g", range(p.n_outputs))
-        self._read("k", range(p.n_saved), "R")
+        self._read_saved()
         self._read("x", p.saved_inputs)
         self._states("c", p.n_states)
-        self._write("d", p.n_inputs)
+        self._write("d", range(p.n_inputs))
         self._parameters()
         results = self._code(code)
         n, m = p.n_inputs, p.n_states
@@ -156,36 +156,72 @@ class _Kernel:
         self.n_arguments += 1
         return f"arguments[{self.n_arguments - 1}]"
 
-    def _read(self, kind: str, indices: Sequence[int], of: str = "S") -> None:
+    def _read(self, kind: str, indices: Sequence[int]) -> None:
         """Sequences to read, each in step order; the next row is fetched while one is read."""
         for name in (f"{kind}{i}" for i in indices):
             base, stride = self._argument(), self._argument()
             self.enter += [
-                f"const {of}* const base_{name} = (const {of}*){base} + at;",
+                f"const S* const base_{name} = (const S*){base} + at;",
                 f"const int64_t stride_{name} = {stride};",
-                f"alignas(64) R room_{name}[sizeof({of}) < sizeof(R) ? MOST_LANES : 1];",
+                f"alignas(64) R room_{name}[sizeof(S) < sizeof(R) ? MOST_LANES : 1];",
             ]
             self.pointers += [
                 f"const R* const row_{name} = get(base_{name} + t * stride_{name}, "
                 f"room_{name}, n);",
-                f"const {of}* const next_{name} = base_{name} + "
+                f"const S* const next_{name} = base_{name} + "
                 f"(i + 1 < T ? @NEXT@ * stride_{name} : @FIRST@ * stride_{name} + n);",
             ]
             self.prefetch.append(
-                f"for (int q = 0; q < LANES; q += 64 / (int)sizeof({of})) "
+                "for (int q = 0; q < LANES; q += 64 / (int)sizeof(S)) "
                 f"__builtin_prefetch(next_{name} + l + q);"
             )
             self.body.append(f"const R {name} = row_{name}[l];")
 
-    def _write(self, kind: str, count: int, of: str = "S") -> None:
+    def _write(self, kind: str, indices: Sequence[int]) -> None:
         """Sequences to write; the last argument of each is whether past the caches."""
-        for name in (f"{kind}{i}" for i in range(count)):
+        for name in (f"{kind}{i}" for i in indices):
             base, stride, past = self._argument(), self._argument(), self._argument()
             self.enter += [
-                f"{of}* const base_{name} = ({of}*){base} + at;",
+                f"S* const base_{name} = (S*){base} + at;",
                 f"alignas(64) R row_{name}[MOST_LANES];",
             ]
             self.put.append(f"put(base_{name} + t * {stride}, row_{name}, n, {past});")
+
+    def _save(self) -> None:
+        """Saved values, and bits, which a row collects for eight steps."""
+        for i, kind in enumerate(self.program.saved):
+            if kind == "value":
+                self._write("s", [i])
+                continue
+            base, stride, past = self._argument(), self._argument(), self._argument()
+            self.enter += [
+                f"uint8_t* const base_s{i} = (uint8_t*){base} + at;",
+                f"alignas(64) uint8_t row_s{i}[MOST_LANES];",
+            ]
+            self.put.append(
+                f"if ((t & 7) == 7 || t + 1 == T) "
+                f"put_bytes(base_s{i} + (t >> 3) * {stride}, row_s{i}, n, {past});"
+            )
+
+    def _read_saved(self) -> None:
+        for i, kind in enumerate(self.program.saved):
+            if kind == "value":
+                self._read("k", [i])
+                continue
+            base, stride = self._argument(), self._argument()
+            self.pointers.append(
+                f"const uint8_t* const row_k{i} = "
+                f"(const uint8_t*){base} + (t >> 3) * {stride} + at;"
+            )
+            self.body.append(f"const bool k{i} = (row_k{i}[l] >> (t & 7)) & 1;")
+
+    def _store_saved(self, results: Sequence[str]) -> None:
+        for i, (kind, result) in enumerate(zip(self.program.saved, results, strict=True)):
+            if kind == "value":
+                self.body.append(f"row_s{i}[l] = storable({result});")
+            else:
+                older = f"(t & 7 ? row_s{i}[l] : 0)"
+                self.body.append(f"row_s{i}[l] = uint8_t({older} | ({result} << (t & 7)));")
 
     def _states(self, kind: str, count: int) -> None:
         """What a step hands to the next: before the first (null for 0), after the last."""

@@ -18,6 +18,7 @@ def cheapest_cut(
     wanted: Iterable[Expression],
     free: Collection[Expression],
     cost: Callable[[Expression], float],
+    opaque: Callable[[Expression], bool] = lambda value: False,
 ) -> list[Expression]:
     """The cheapest values from which, with what is free, all of ``wanted`` can be computed.
 
@@ -28,18 +29,20 @@ def cheapest_cut(
         wanted: What is to be computed.
         free: What needs not be kept.
         cost: What it costs to keep a value; infinite for one that cannot be kept.
+        opaque: Whether a value must be kept rather than computed from what is kept.
     """
     wanted = list(wanted)
-    values = order(wanted, free)
+    values = order(wanted, free, opaque)
     number = {value: i for i, value in enumerate(values)}
     edges: Edges = {"source": {}, "sink": {}}
     for i, value in enumerate(values):
         _connect(edges, (i, False), (i, True), cost(value))
+        if value.op == "leaf" or opaque(value):
+            _connect(edges, "source", (i, False), INFINITE)
+            continue
         for operand in value.computed_from:
             if operand in number:
                 _connect(edges, (number[operand], True), (i, False), INFINITE)
-        if value.op == "leaf":
-            _connect(edges, "source", (i, False), INFINITE)
     for value in wanted:
         if value in number:
             _connect(edges, (number[value], True), "sink", INFINITE)

@@ -97,9 +97,19 @@ def as_expression(value: "Expression | float", pool: dict[object, Expression]) -
     return value if isinstance(value, Expression) else constant(value, pool)
 
 
-def order(roots: Iterable[Expression], known: Iterable[Expression] = ()) -> list[Expression]:
-    """What ``roots`` are computed from, operands first, without what is behind ``known``."""
-    return _walk(roots, lambda value: value.computed_from, set(known))
+def order(
+    roots: Iterable[Expression],
+    known: Iterable[Expression] = (),
+    opaque: Callable[[Expression], bool] = lambda value: False,
+) -> list[Expression]:
+    """What ``roots`` are computed from, operands first.
+
+    Arguments:
+        roots: The values.
+        known: What is left out, with what is behind it.
+        opaque: Whether what is behind a value is left out.
+    """
+    return _walk(roots, lambda value: () if opaque(value) else value.computed_from, set(known))
 
 
 def gradients(

@@ -113,11 +113,12 @@ def _program(node: Any, ready: Ready) -> Program:
     sequences = [ready.names.index(name) for name in _kept(node)]
     if not torch.is_grad_enabled():
         return known.program(sequences, None)
+    rounded = ready.x_seqs[0].element_size() == 2
     wanted = [
         i for i, p in enumerate(ready.parameters) if isinstance(p, Tensor) and p.requires_grad
     ]
     if wanted or any(value.requires_grad for value in (*ready.x_seqs, *ready.states)):
-        return known.program(sequences, wanted)
+        return known.program(sequences, wanted, rounded)
     return known.program(sequences, None)
 
 

@@ -35,6 +35,12 @@ class Layout:
             self.shape, self.strides, dtype=self.precision, device=self.device
         )
 
+    def saved(self, kind: str) -> Tensor:
+        """A new sequence of saved values, or of bits: eight steps in a byte, the first lowest."""
+        if kind == "bit":
+            return self.sequence(torch.uint8, -(-self.steps // 8))
+        return self.sequence()
+
     def zeros(self, dtype: torch.dtype | None = None) -> Tensor:
         """A sequence of zeros, of which one step is in memory."""
         return self.sequence(dtype, 1).zero_().expand(self.steps, *self.shape)

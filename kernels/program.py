@@ -1,6 +1,6 @@
 """A step as straight-line code: forward, backward, and what the one keeps for the other."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,6 +9,12 @@ from .expression import Expression, gradients, leaf, order
 from .trace import Trace
 
 __all__ = ["Line", "Program", "compile_trace"]
+
+# What it costs to keep a truth value, where a number costs 2 (written and read).
+BIT = 0.125
+
+# What a small error may change by a whole step.
+_STEPS = ("round", "floor", "ceil", "sign")
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,8 @@ class Program:
         n_parameters: Number of parameters.
         forward: Results: outputs, then new states, then saved values.
         n_outputs: Number of outputs: the spike, then sequences of states that are kept.
-        n_saved: Number of saved values; none in a program without a backward.
+        saved: Of each saved value, "value" or "bit" (a truth value, for which a bit is enough);
+            none in a program without a backward.
         saved_inputs: Which inputs the backward reads.
         backward: Results: cotangents of the inputs, the states, and the parameters of
             ``differentiated``.
@@ -53,10 +60,15 @@ class Program:
     n_parameters: int
     forward: Code
     n_outputs: int
-    n_saved: int = 0
+    saved: tuple[str, ...] = ()
     saved_inputs: tuple[int, ...] = ()
     backward: Code | None = None
     differentiated: tuple[int, ...] = ()
+
+    @property
+    def n_saved(self) -> int:
+        """Number of saved values."""
+        return len(self.saved)
 
     @cached_property
     def text(self) -> str:
@@ -76,6 +88,7 @@ def compile_trace(
     sequences: Sequence[int] = (),
     differentiated: Sequence[int] = (),
     backward: bool = True,
+    rounded: bool = False,
 ) -> Program:
     """The program of a trace.
 
@@ -84,6 +97,8 @@ def compile_trace(
         sequences: States whose value after each step is an output as well.
         differentiated: Parameters that get a gradient.
         backward: Whether there is one.
+        rounded: Whether saved values are rounded to 16 bits: no truth value is then computed
+            from them, so that a spike cannot flip.
     """
     outputs = [trace.spike, *(trace.new_states[i] for i in sequences)]
     if not backward:
@@ -101,7 +116,8 @@ def compile_trace(
     results = gradients(pairs, wanted)
     names = _outside(trace)
     free = {parameter for _, parameter in trace.parameters} | set(cotangents) | set(carried)
-    saved = _choose_saved(trace, [r for r in results if r is not None], free)
+    needed = [r for r in results if r is not None]
+    saved = _choose_saved(trace, needed, {*cotangents, *carried}, rounded)
     inputs = tuple(i for i, x in enumerate(trace.inputs) if x in saved)
     kept = [value for value in saved if value not in trace.inputs]
     forward = _code([*outputs, *trace.new_states, *kept], names)
@@ -113,7 +129,7 @@ def compile_trace(
         *_counts(trace),
         forward,
         len(outputs),
-        len(kept),
+        tuple("bit" if value.boolean else "value" for value in kept),
         inputs,
         _code([0.0 if r is None else r for r in results], known),
         tuple(differentiated),
@@ -147,21 +163,41 @@ def _code(roots: Sequence[Expression | float], names: dict[Expression, str]) -> 
 
 
 def _choose_saved(
-    trace: Trace, needed: Sequence[Expression], free: set[Expression]
+    trace: Trace,
+    needed: Sequence[Expression],
+    cotangents: Collection[Expression],
+    rounded: bool,
 ) -> list[Expression]:
-    """The cheapest forward values from which, with what is free, the backward follows.
+    """The cheapest values of the forward from which, with the cotangents, the backward follows.
 
     They are recomputed by the very operations of the forward, so a spike cannot flip.
     """
     forward = set(order([trace.spike, *trace.new_states]))
     inputs = set(trace.inputs)
+    behind = _depend_on(needed, cotangents)
+
+    def is_step(value: Expression) -> bool:
+        return (value.boolean or value.op in _STEPS) and value not in behind
 
     def cost(value: Expression) -> float:
         if value in inputs:
             return 1.0  # it lies in memory already
-        # What a detach or a spike gives is its operand's value, and a truth value is no number.
-        if value.op in ("detach", "spike") or value.boolean:
+        # What a detach or a spike gives is its operand's value.
+        if value.op in ("detach", "spike") or value in behind:
             return INFINITE
-        return 2.0 if value.op == "leaf" or value in forward else INFINITE
+        if value.boolean:
+            return BIT
+        in_forward = value.op == "leaf" or value in forward
+        return 2.0 if in_forward or (rounded and is_step(value)) else INFINITE
 
-    return cheapest_cut(needed, free, cost)
+    free = {parameter for _, parameter in trace.parameters} | set(cotangents)
+    return cheapest_cut(needed, free, cost, is_step if rounded else lambda value: False)
+
+
+def _depend_on(roots: Iterable[Expression], sources: Collection[Expression]) -> set[Expression]:
+    """Which values behind ``roots`` are computed from ``sources``."""
+    found = set(sources)
+    for value in order(roots):
+        if not found.isdisjoint(value.computed_from):
+            found.add(value)
+    return found

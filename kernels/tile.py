@@ -62,7 +62,7 @@ class Tile:
 
     def read(self, name: str, values: Tensor) -> None:
         """Set a value [steps, width] from outside."""
-        if values.dtype != self._like.dtype:
+        if values.dtype not in (self._like.dtype, torch.bool):
             if name not in self._casts:
                 self._casts[name] = self._empty("", self.steps, self.width)
                 self._set(name, self._casts[name])

@@ -36,19 +36,22 @@ def forward(
 ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
     r"""Outputs [T, N, \*], states after the last step, and saved values [T, N, \*]."""
     outputs = [layout.sequence() for _ in range(program.n_outputs)]
-    saved = [layout.sequence(layout.precision) for _ in range(program.n_saved)]
+    # Bits as bytes: packing them would cost torch more operations than they save.
+    saved = [
+        layout.sequence(torch.bool if kind == "bit" else layout.dtype) for kind in program.saved
+    ]
     new_states = [layout.step() for _ in states]
     plan = forward_plan(program, tuple(map(kind_of, parameters)))
     n, m = program.n_outputs, program.n_states
-    names = (*plan.results[:n], *plan.results[n + m :])
     _run(
         _Work(
             plan=plan,
             layout=layout,
             reads={f"x{i}": layout.match(x_seq) for i, x_seq in enumerate(x_seqs)},
-            writes=[*zip(names, (*outputs, *saved), strict=True)],
+            writes=[*zip(plan.results[:n], outputs, strict=True)],
             carried=[*zip(map(layout.match_step, states), new_states, strict=True)],
             parameters=parameters,
+            saved=[*zip(plan.results[n + m :], saved, strict=True)],
         )
     )
     return outputs, new_states, saved
@@ -123,6 +126,7 @@ class _Work:
         carried: Each carried value [N, \*] before the run, and what takes it after.
         parameters: The program's.
         totals: Results and what takes their sums over time, [N, \*], zeros before.
+        saved: Results and the sequences that keep them for the backward.
         backward: Whether the steps run against time.
     """
 
@@ -133,6 +137,7 @@ class _Work:
     carried: list[tuple[Tensor, Tensor]]
     parameters: Sequence[Value]
     totals: list[tuple[Operand, Tensor]] = field(default_factory=list)
+    saved: list[tuple[Operand, Tensor]] = field(default_factory=list)
     backward: bool = False
 
 
@@ -160,6 +165,7 @@ class _Run:
         }
         self._reads = [(name, layout.flat(sequence)) for name, sequence in work.reads.items()]
         self._writes = [(name, layout.flat(sequence)) for name, sequence in work.writes]
+        self._saved = [(name, layout.flat(sequence)) for name, sequence in work.saved]
         self._totals = [(name, flat_step(total)) for name, total in work.totals]
         self._carried = [(flat_step(first), flat_step(last)) for first, last in work.carried]
 
@@ -178,7 +184,8 @@ class _Run:
             for name, sequence in self._reads:
                 tile.read(name, sequence[part, block])
             writes = [(name, sequence[part, block]) for name, sequence in self._writes]
-            values = _run_tile(tile, writes, values)
+            saved = [(name, sequence[part, block]) for name, sequence in self._saved]
+            values = _run_tile(tile, writes, saved, values)
             for result, total in self._totals:
                 total[block] += tile.value(result).expand(tile.steps, tile.width).sum(0)
         for value, (_, last) in zip(values, self._carried, strict=True):
@@ -192,19 +199,32 @@ class _Run:
 
 
 def _run_tile(
-    tile: Tile, writes: Sequence[tuple[Operand, Tensor]], carried: Sequence[Tensor]
+    tile: Tile,
+    writes: Sequence[tuple[Operand, Tensor]],
+    saved: Sequence[tuple[Operand, Tensor]],
+    carried: Sequence[Tensor],
 ) -> list[Tensor]:
-    written = set[Operand]()
+    in_place = set[Operand]()
     rest = []
-    for name, view in writes:
-        if name not in written and tile.write(name, view):
-            written.add(name)
+    for name, view in (*writes, *saved):
+        if name not in in_place and tile.write(name, view):
+            in_place.add(name)
         else:
             rest.append((name, view))
     carried = tile.run(carried)
+    kept = {id(view) for _, view in saved}
     for name, view in rest:
-        view.copy_(tile.value(name))
+        value = tile.value(name)
+        view.copy_(_storable(value, view.dtype) if id(view) in kept else value)
     return carried
+
+
+def _storable(value: Tensor, dtype: torch.dtype) -> Tensor:
+    """A value in the range of what stores it; 16 bits would make some finite numbers infinite."""
+    if dtype.itemsize != 2:
+        return value
+    most = torch.finfo(dtype).max
+    return torch.where(value.isinf(), value, value.clamp(-most, most))
 
 
 def _uniform(parameter: Value, layout: Layout, like: Tensor) -> Tensor:
