@@ -12,7 +12,16 @@ from torch import Tensor
 from . import cpp, eager, fused, torch_program
 from .call import Call
 
-__all__ = ["BACKENDS", "NAMES", "Backend", "check_name", "choose", "explain", "why_not"]
+__all__ = [
+    "BACKENDS",
+    "NAMES",
+    "Backend",
+    "check_name",
+    "choose",
+    "explain",
+    "fused_backend",
+    "why_not",
+]
 
 NAMES = ("auto", "eager", "torch", "cpp", "triton", "cupy")
 
@@ -35,7 +44,8 @@ class Backend:
     why_not: Callable[[Any, torch.device, Call | None], str | None]
 
 
-def _fused(name: str, engine: fused.Engine) -> Backend:
+def fused_backend(name: str, engine: fused.Engine) -> Backend:
+    """The row of an engine that runs programs."""
     return Backend(
         name,
         lambda call: fused.run(engine, call),
@@ -45,8 +55,8 @@ def _fused(name: str, engine: fused.Engine) -> Backend:
 
 # In the order in which 'auto' prefers them.
 BACKENDS: dict[str, Backend] = {
-    "cpp": _fused("cpp", fused.Engine(cpp.forward, cpp.backward, cpp.why_not, cpp.prepare)),
-    "torch": _fused(
+    "cpp": fused_backend("cpp", fused.Engine(cpp.forward, cpp.backward, cpp.why_not, cpp.prepare)),
+    "torch": fused_backend(
         "torch",
         fused.Engine(torch_program.forward, torch_program.backward, torch_program.why_not),
     ),

@@ -17,11 +17,14 @@ from spikeframe import neuron
 
 __all__ = [
     "DTYPES",
+    "INPUTS",
     "LAYERS",
+    "LAYOUTS",
     "NEURONS",
     "RESETS",
     "SIZES",
     "SURROGATES",
+    "THRESHOLDS",
     "TOLERANCE",
     "NeuronCase",
     "sequence",
@@ -42,6 +45,44 @@ SIZES = ((), (1,), (3, 7), (2, 3, 5), (2, 4, 3, 3))
 
 # v_reset, detach_reset.
 RESETS = ((0.0, False), (0.0, True), (-0.3, False), (None, False), (None, True))
+
+# What people write for a readout that never fires, and what is always fired.
+THRESHOLDS = (1e9, float("inf"), -1.0)
+
+
+def _not_finite(x_seq: Tensor) -> Tensor:
+    x_seq = x_seq.clone()
+    x_seq[2, ::3], x_seq[3, 1::3], x_seq[1, ::5] = torch.inf, -torch.inf, torch.nan
+    x_seq[4, ::7], x_seq[5, ::11] = 1e-45, -0.0
+    return x_seq
+
+
+def _decimals(x_seq: Tensor) -> Tensor:
+    """Of which sums land on a decimal threshold, or next to it."""
+    x_seq = torch.full_like(x_seq, 0.1)
+    x_seq[:, ::2] = 0.3
+    return x_seq
+
+
+# Changes of an input [T, N], T > 5.
+INPUTS: dict[str, Callable[[Tensor], Tensor]] = {
+    "inf, nan, subnormal": _not_finite,
+    "decimals": _decimals,
+}
+
+# The same values of an input [T, N, C, H, W] otherwise in memory, or some of them again.
+LAYOUTS: dict[str, Callable[[Tensor], Tensor]] = {
+    "every other": lambda x: torch.stack((x, x + 1), -1)[..., 0],
+    "steps apart": lambda x: torch.stack((x, x + 1), 1)[:, 0],
+    "backwards": lambda x: x.transpose(0, 1).contiguous().transpose(0, 1),
+    "channels last": lambda x: (
+        x.flatten(0, 1).to(memory_format=torch.channels_last).unflatten(0, x.shape[:2])
+    ),
+    "transposed": lambda x: x.mT.contiguous().mT,
+    "expanded in time": lambda x: x[:1].expand_as(x),
+    "expanded in the batch": lambda x: x[:, :1].expand_as(x),
+    "expanded": lambda x: x[:1, :1, :1, :1, :1].expand_as(x),
+}
 
 
 @dataclass(frozen=True)
