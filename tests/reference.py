@@ -1,11 +1,13 @@
 """The equations of a neuron written out in float64, for comparison."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
 
-__all__ = ["literal_sequence", "relative_error"]
+__all__ = ["literal_sequence", "relative_error", "replay"]
 
 
 class _Spike(torch.autograd.Function):
@@ -53,3 +55,23 @@ def relative_error(value: Tensor, reference: Tensor) -> float:
     scale = max(1.0, reference.abs().max().item()) if reference.numel() else 1.0
     error = (value.double() - reference.double()).abs()
     return error.max().item() / scale if error.numel() else 0.0
+
+
+@contextmanager
+def replay(surrogate: Any) -> Iterator[Callable[[], None]]:
+    """Keep the spikes that a surrogate fires; once what is yielded is called, fire them again.
+
+    So that a second run, in float64, has the spike train of the first.
+    """
+    fire, kept = surrogate.fire, []
+    replayed: list[Iterator[Tensor]] = []
+
+    def recorded(u: Tensor) -> Tensor:
+        if replayed:
+            return next(replayed[0]).to(u)
+        kept.append(fire(u))
+        return kept[-1]
+
+    surrogate.fire = recorded
+    yield lambda: replayed.append(iter(kept))
+    del surrogate.fire

@@ -1,0 +1,132 @@
+"""What docs/conformance.md states, row by row; tests/kernels/test_conformance.py checks each row.
+
+``python tests/conformance.py`` writes the page.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from cases import LAYOUTS, NEURONS, RESETS, SURROGATES, TOLERANCE, NeuronCase, sequence
+from engines import ENGINES
+from torch import Tensor
+
+from spikeframe import neuron, surrogate
+
+__all__ = ["PAGE", "ROWS", "Row", "page"]
+
+PAGE = Path(__file__).parent.parent / "docs" / "conformance.md"
+
+TEXT = """\
+# Conformance
+
+What every backend is held to, row by row. The tests run each row on each backend and compare it
+with the neuron's own lines: the spikes with those of `backend='eager'`, bit by bit; the gradients
+of input, first state and parameters with float64 autograd of the same lines, replaying the same
+spike train (one spike flipped by rounding would make a comparison meaningless). A bound is
+relative to the largest value. Where no device is at hand, Triton kernels run in its interpreter
+and CUDA kernels as C++ on the CPU; both are compiled for sm_80, sm_90 and sm_100 as well.
+
+This page is written by `python tests/conformance.py`.
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One case.
+
+    Arguments:
+        table: The table it is in.
+        cells: What the row is called there.
+        make: Makes the node of a backend.
+        x_seq: The input.
+        dtype: The dtype of the input.
+    """
+
+    table: str
+    cells: tuple[str, ...]
+    make: Callable[..., Any]
+    x_seq: Callable[[], Tensor]
+    dtype: torch.dtype = torch.float32
+
+    def __str__(self) -> str:
+        return "-".join(self.cells)
+
+
+def _neurons() -> Iterator[Row]:
+    for case in NEURONS:
+        for v_reset, detach_reset in RESETS:
+            reset = "soft" if v_reset is None else f"to {v_reset:g}"
+
+            def make(
+                backend: str,
+                case: NeuronCase = case,
+                v_reset: float | None = v_reset,
+                detach_reset: bool = detach_reset,
+            ) -> Any:
+                return case(
+                    v_reset=v_reset,
+                    detach_reset=detach_reset,
+                    surrogate_function=surrogate.ATan(),
+                    step_mode="m",
+                    backend=backend,
+                )
+
+            cells = (case.name, reset, "yes" if detach_reset else "no")
+            yield Row("Neurons", cells, make, lambda: sequence((3, 17), T=9))
+
+
+def _lif(backend: str, **options: Any) -> neuron.LIFNode:
+    return neuron.LIFNode(
+        **({"tau": 2.7, "step_mode": "m", "backend": backend, "v_reset": -0.1} | options)
+    )
+
+
+def _surrogates() -> Iterator[Row]:
+    for case in SURROGATES:
+        if case.random or not case.step:
+            continue
+
+        def make(backend: str, case: Any = case) -> neuron.LIFNode:
+            return _lif(backend, surrogate_function=case.make())
+
+        yield Row("Surrogates", (str(case),), make, lambda: sequence((3, 17), T=9))
+
+
+def _layouts() -> Iterator[Row]:
+    for dtype in TOLERANCE:
+        for name, change in LAYOUTS.items():
+
+            def x_seq(dtype: torch.dtype = dtype, change: Any = change) -> Tensor:
+                return change(sequence((2, 3, 5, 7), T=9, dtype=dtype))
+
+            shown = str(dtype).removeprefix("torch.")
+            yield Row("Dtypes and layouts", (shown, name), _lif, x_seq, dtype)
+
+
+ROWS = (*_neurons(), *_surrogates(), *_layouts())
+
+HEADS = {
+    "Neurons": ("neuron", "reset", "detached"),
+    "Surrogates": ("surrogate",),
+    "Dtypes and layouts": ("dtype", "input"),
+}
+
+
+def page() -> str:
+    """The text of docs/conformance.md."""
+    text = TEXT
+    for table, head in HEADS.items():
+        rows = [row for row in ROWS if row.table == table]
+        columns = (*head, "spikes", "gradients within", *(f"`{e}`" for e in ENGINES))
+        text += f"\n## {table}\n\n| {' | '.join(columns)} |\n|{'---|' * len(columns)}\n"
+        for row in rows:
+            held = ("equal", f"{TOLERANCE[row.dtype]:.0e}", *("✓" for _ in ENGINES))
+            text += f"| {' | '.join((*row.cells, *held))} |\n"
+    return text
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
