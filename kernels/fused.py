@@ -104,7 +104,7 @@ def _results(engine: Engine, program: Program, ready: Ready) -> Sequence[Tensor]
 
 def _kept(node: Any) -> tuple[str, ...]:
     """The states whose sequences the node keeps."""
-    return ("v",) if node.store_v_seq else ()
+    return tuple(node.stored_states())
 
 
 def _program(node: Any, ready: Ready) -> Program:

@@ -3,6 +3,7 @@
 from .base_node import BaseNode
 from .integrate_and_fire import IFNode
 from .lif import LIFNode
+from .node import Node
 from .plif import ParametricLIFNode
 
-__all__ = ["BaseNode", "IFNode", "LIFNode", "ParametricLIFNode"]
+__all__ = ["BaseNode", "IFNode", "LIFNode", "Node", "ParametricLIFNode"]

@@ -11,28 +11,19 @@ r"""What every neuron of the SpikingJelly family shares: charge, fire, reset.
 :math:`f`, one hook in plain torch; a backend may run the hooks as one fused kernel.
 """
 
-import inspect
 import math
-import numbers
 from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from .. import base, kernels, surrogate
-from ..base.guard import check_stateful_call, note_backward
-from ..base.location import Location
+from .node import Node, Scalar, check_flag, check_number, check_real, show
 
-__all__ = ["BaseNode", "Scalar"]
-
-Scalar = float | Tensor
-"""A number, a tensor (per channel, per neuron), or an nn.Parameter."""
-
-_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+__all__ = ["BaseNode", "Scalar", "check_flag", "check_number", "check_real", "show"]
 
 
-class BaseNode(base.MemoryModule):
+class BaseNode(Node):
     r"""Base class of neurons: subclass it and write ``neuronal_charge``.
 
     .. math::
@@ -70,7 +61,6 @@ class BaseNode(base.MemoryModule):
     """
 
     v: Any
-    _equation_parameters: tuple[str, ...] = ()
     v_threshold: Scalar
     v_reset: Scalar | None
 
@@ -84,18 +74,14 @@ class BaseNode(base.MemoryModule):
         backend: str = "auto",
         store_v_seq: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(surrogate_function, step_mode, backend, store_v_seq)
         self.set_parameter("v_threshold", v_threshold)
         if v_reset is None:
             self.v_reset = None
         else:
             self.set_parameter("v_reset", v_reset)
             _check_finite("v_reset", self.v_reset)
-        self.surrogate_function = _check_surrogate(surrogate_function)
         self.detach_reset = check_flag("detach_reset", detach_reset)
-        self.store_v_seq = check_flag("store_v_seq", store_v_seq)
-        self.step_mode = step_mode
-        self.backend = backend
         self.register_memory("v", None)
 
     def neuronal_charge(self, x: Tensor) -> None:
@@ -124,41 +110,6 @@ class BaseNode(base.MemoryModule):
         self.neuronal_reset(spike)
         return spike
 
-    def multi_step_forward(self, x_seq: Tensor, *input_seqs: Any) -> Tensor:
-        """The whole sequence, by the backend that ``backend`` names."""
-        seqs = (x_seq, *input_seqs)
-        kernels.check_sequences(seqs)
-        self._enter(x_seq.detach()[0])
-        self.forget_records()
-        call = kernels.Call(self, seqs)
-        return kernels.choose(self, self.backend, x_seq.device, call).run(call)
-
-    def forward(self, x: Tensor, *inputs: Any) -> Tensor:
-        r"""Spikes of one step [N, \*] or of a sequence [T, N, \*], as ``step_mode`` says."""
-        check_stateful_call(self)
-        self._check_input(x)
-        entering = dict(self._memories)
-        try:
-            spikes = self._run(x, *inputs)
-        except Exception:
-            # A step that failed half-way must not be what the next one starts from.
-            self._memories = entering
-            raise
-        note_backward(self, spikes, self.v)
-        return spikes
-
-    def eager_step(self, x: Tensor, *inputs: Any) -> Tensor:
-        """One step of the hooks in the precision of the state, spikes cast back."""
-        spike = self.single_step_forward(*(self._in_state_precision(i) for i in (x, *inputs)))
-        if spike.shape != x.shape:
-            raise ValueError(
-                f"{Location(self)}: an input [N, *] of shape {list(x.shape)} gave spikes of shape "
-                f"{list(spike.shape)}: parameters must broadcast to the input"
-            )
-        if self.store_v_seq:
-            self.record("v_seq", self.v)
-        return spike.to(x.dtype) if x.is_floating_point() else spike
-
     @property
     def v_seq(self) -> Tensor | None:
         r"""V of the last sequence in 'm', or of all steps since the reset in 's', [T, N, \*].
@@ -171,26 +122,6 @@ class BaseNode(base.MemoryModule):
     def v_seq(self, v_seq: Tensor | None) -> None:
         self._records["v_seq"] = [] if v_seq is None else [v_seq]
 
-    @property
-    def n_inputs(self) -> int:
-        """The number of inputs of a step: the arguments that ``neuronal_charge`` needs."""
-        needed = inspect.signature(self.neuronal_charge).parameters.values()
-        return sum(p.default is p.empty and p.kind in _POSITIONAL for p in needed)
-
-    @property
-    def backend(self) -> str:
-        """What runs a sequence: 'auto' or a name of ``kernels.NAMES``; checked when it runs."""
-        return self._backend
-
-    @backend.setter
-    def backend(self, backend: str) -> None:
-        self._backend = kernels.check_name(backend)
-
-    @property
-    def supported_backends(self) -> tuple[str, ...]:
-        """The backends of this version; ``kernels.why_not`` tells what keeps one from a case."""
-        return ("auto", *kernels.BACKENDS)
-
     def get_reset_value(self, name: str) -> Any:
         """The value that the memory ``name`` takes at a reset; for v, the reset potential."""
         value = super().get_reset_value(name)
@@ -198,24 +129,10 @@ class BaseNode(base.MemoryModule):
             return 0.0 if self.v_reset is None else self.v_reset
         return value
 
-    def set_parameter(self, name: str, value: Scalar) -> None:
-        """Set a number, tensor or nn.Parameter that the equations read.
-
-        A tensor is kept as a buffer, in torch's default dtype, as a number would be.
-
-        Raises:
-            TypeError: It is none of these, or not real.
-            ValueError: It is nan.
-        """
-        if isinstance(value, Tensor):
-            check_real(name, value)
-        if isinstance(value, nn.Parameter):
-            setattr(self, name, value)
-        elif isinstance(value, Tensor):
-            self.register_buffer(name, value.to(torch.get_default_dtype()))
-        else:
-            setattr(self, name, check_number(name, value))
-        self._equation_parameters = (*self._equation_parameters, name)
+    def shaped_memories(self) -> tuple[str, ...]:
+        """The memories of the input's shape: v, and those that reset to a float."""
+        shaped = super().shaped_memories()
+        return shaped if "v" in shaped else ("v", *shaped)
 
     def v_float_to_tensor(self, x: Tensor) -> None:
         """Give a membrane potential that is still a number the shape of the input."""
@@ -241,61 +158,6 @@ class BaseNode(base.MemoryModule):
             f"backend={self.backend}"
         )
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name == "surrogate_function" or name in self._equation_parameters:
-            # torch refuses to put a function where a module is, or a number where a tensor is.
-            for kind in ("_modules", "_parameters", "_buffers"):
-                self.__dict__[kind].pop(name, None)
-            if isinstance(value, Tensor) and not isinstance(value, nn.Parameter):
-                self.__dict__.pop(name, None)
-                self.register_buffer(name, value)
-                return
-        super().__setattr__(name, value)
-
-    def _run(self, x: Tensor, *inputs: Any) -> Tensor:
-        if self.step_mode == "m":
-            return self.multi_step_forward(x, *inputs)
-        self._enter(x)
-        if self.backend in ("auto", "eager"):
-            # One step is little work, for which a fused kernel costs more than it saves.
-            return self.eager_step(x, *inputs)
-        call = kernels.Call(self, [_as_sequence(value) for value in (x, *inputs)])
-        return kernels.choose(self, self.backend, x.device, call).run(call).squeeze(0)
-
-    def _enter(self, x: Tensor) -> None:
-        """Bring states into the shape of a step ``x``; check the parameters against it."""
-        for name in self._equation_parameters:
-            value = getattr(self, name, None)
-            if isinstance(value, Tensor):
-                self._check_parameter(name, value, x)
-        shaped = [n for n in self._memories if isinstance(self.get_reset_value(n), float)]
-        self.fit_memories(x, shaped if "v" in shaped else ["v", *shaped])
-
-    def _check_parameter(self, name: str, value: Tensor, x: Tensor) -> None:
-        sizes = zip(reversed(value.shape), reversed(x.shape), strict=False)
-        if value.dim() > x.dim() or any(n not in (1, size) for n, size in sizes):
-            raise ValueError(
-                f"{Location(self)}: {name} has shape {list(value.shape)}, which does not "
-                f"broadcast to the input {list(x.shape)}: give it one value per neuron, or per "
-                "channel ([C, 1, 1] for an input [N, C, H, W])"
-            )
-        if value.dtype == torch.float64 and value.dim() and x.dtype != torch.float64:
-            raise ValueError(
-                f"{Location(self)}: {name} is float64 but the input is {x.dtype}: call "
-                "net.float(), or pass float64 inputs"
-            )
-
-    def _check_input(self, x: Tensor) -> None:
-        if not isinstance(x, Tensor):
-            raise TypeError(f"{Location(self)} takes a tensor, got {type(x).__name__}")
-        if x.is_complex():
-            raise TypeError(f"{Location(self)} takes real inputs, got {x.dtype}")
-
-    def _in_state_precision(self, x: Any) -> Any:
-        if not isinstance(x, Tensor) or x.dtype == torch.float64:
-            return x
-        return x.to(torch.float32)
-
 
 def finite_threshold(v_threshold: Scalar) -> Scalar:
     """The amount a soft reset subtracts: 0 for an infinite threshold, which is never reached.
@@ -307,70 +169,6 @@ def finite_threshold(v_threshold: Scalar) -> Scalar:
     return 0.0 if abs(v_threshold) == math.inf else v_threshold
 
 
-def check_real(name: str, value: Tensor) -> None:
-    """Raise a TypeError or ValueError unless the values are real numbers."""
-    if value.is_complex() or value.dtype == torch.bool:
-        raise TypeError(f"{name} must have real values, got {value.dtype}")
-    if value.is_floating_point() and bool(value.detach().isnan().any()):
-        raise ValueError(f"{name} must have values that are numbers, got nan among them")
-
-
-def check_number(name: str, value: Any) -> float:
-    """Return a real number as a float.
-
-    Raises:
-        TypeError: It is something else (a bool, a string).
-        ValueError: It is nan.
-    """
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(
-            f"{name} must be a number, a tensor or an nn.Parameter, got {value!r} "
-            f"({type(value).__name__})"
-        )
-    if math.isnan(value):
-        raise ValueError(f"{name} must be a number, got nan")
-    return float(value)
-
-
 def _check_finite(name: str, value: Any) -> None:
     if not bool(torch.as_tensor(value).isfinite().all()):
         raise ValueError(f"{name} must be finite, got {show(value)}")
-
-
-def check_flag(name: str, value: Any) -> bool:
-    """Return a bool.
-
-    Raises:
-        TypeError: It is something else.
-    """
-    if not isinstance(value, bool):
-        raise TypeError(f"{name} must be True or False, got {value!r}")
-    return value
-
-
-def show(value: Scalar) -> str:
-    """A number, or a tensor by its shape."""
-    if isinstance(value, Tensor):
-        kind = "Parameter" if isinstance(value, nn.Parameter) else "tensor"
-        return f"{value.item():.4g}" if value.dim() == 0 else f"{kind}{list(value.shape)}"
-    return f"{value}"
-
-
-def _as_sequence(value: Any) -> Any:
-    return value.unsqueeze(0) if isinstance(value, Tensor) else value
-
-
-def _check_surrogate(function: Any) -> Callable[[Tensor], Tensor]:
-    if function is None:
-        return surrogate.Sigmoid()
-    if not callable(function):
-        raise TypeError(
-            "surrogate_function must be callable, such as surrogate.ATan(), got "
-            f"{type(function).__name__}"
-        )
-    if isinstance(function, type) and issubclass(function, nn.Module):
-        raise TypeError(
-            f"surrogate_function must be an instance: write {function.__name__}() rather than "
-            f"{function.__name__}"
-        )
-    return function
