@@ -39,7 +39,7 @@ class Call:
         if known.trace is None:
             return str(known.reason)
         # What is kept of a state is in its precision, and so then is all of the call.
-        x_seqs = _same_dtype(self.inputs, torch.float32 if self.node.store_v_seq else dtype)
+        x_seqs = _same_dtype(self.inputs, torch.float32 if self.node.kept_states else dtype)
         names = tuple(name for name, _ in known.trace.states)
         states = tuple(getattr(self.node, name) for name in names)
         parameters = tuple(uniform.evaluate(self.node) for uniform, _ in known.trace.parameters)

@@ -80,13 +80,12 @@ def run(engine: Engine, call: Call) -> Tensor:
     if ready.enlarged is not None:
         eager.run(node, call.inputs)  # raises what the lines themselves say of it
         raise ValueError(ready.enlarged)
-    kept = _kept(node)
     program = _program(node, ready)
     results = _results(engine, program, ready)
     n = program.n_outputs
     for name, state in zip(ready.names, results[n:], strict=True):
         setattr(node, name, state)
-    for name, sequence in zip(kept, results[1:n], strict=True):
+    for name, sequence in zip(node.kept_states, results[1:n], strict=True):
         node.record_sequence(f"{name}_seq", sequence)
     spikes = results[0]
     return spikes if spikes.dtype == ready.dtype else spikes.to(ready.dtype)
@@ -102,15 +101,10 @@ def _results(engine: Engine, program: Program, ready: Ready) -> Sequence[Tensor]
     return (*outputs, *states)
 
 
-def _kept(node: Any) -> tuple[str, ...]:
-    """The states whose sequences the node keeps."""
-    return tuple(node.stored_states())
-
-
 def _program(node: Any, ready: Ready) -> Program:
     """The program for what is kept and what needs a gradient in this call."""
     known = ready.known
-    sequences = [ready.names.index(name) for name in _kept(node)]
+    sequences = [ready.names.index(name) for name in node.kept_states]
     if not torch.is_grad_enabled():
         return known.program(sequences, None)
     rounded = ready.x_seqs[0].element_size() == 2

@@ -11,16 +11,25 @@ r"""What every neuron of the SpikingJelly family shares: charge, fire, reset.
 :math:`f`, one hook in plain torch; a backend may run the hooks as one fused kernel.
 """
 
-import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from .node import Node, Scalar, check_flag, check_number, check_real, show
+from .node import Node
+from .parameter import (
+    Scalar,
+    check_finite,
+    check_flag,
+    check_number,
+    finite_threshold,
+    show,
+)
 
-__all__ = ["BaseNode", "Scalar", "check_flag", "check_number", "check_real", "show"]
+__all__ = ["BaseNode", "Scalar", "check_flag", "check_number", "show"]
+
+_SHARED = ("v_threshold", "v_reset")
 
 
 class BaseNode(Node):
@@ -44,6 +53,7 @@ class BaseNode(Node):
         step_mode: 's' for one step per call, 'm' for a sequence.
         backend: 'auto', 'eager', 'torch', 'cpp', 'triton' or 'cupy'.
         store_v_seq: Keep :math:`V[t]` of all steps as ``v_seq``, [T, N, \*].
+        store_state_seqs: Keep every state of all steps, as ``state_seqs`` by name.
     Shape:
         input, output: [N, \*] when step_mode is 's', [T, N, \*] when it is 'm'.
     State:
@@ -61,6 +71,7 @@ class BaseNode(Node):
     """
 
     v: Any
+    reset_parameters: ClassVar[dict[str, str]] = {"v": "v_reset"}
     v_threshold: Scalar
     v_reset: Scalar | None
 
@@ -73,14 +84,15 @@ class BaseNode(Node):
         step_mode: str = "s",
         backend: str = "auto",
         store_v_seq: bool = False,
+        store_state_seqs: bool = False,
     ) -> None:
-        super().__init__(surrogate_function, step_mode, backend, store_v_seq)
+        super().__init__(surrogate_function, step_mode, backend, store_v_seq, store_state_seqs)
         self.set_parameter("v_threshold", v_threshold)
         if v_reset is None:
             self.v_reset = None
         else:
             self.set_parameter("v_reset", v_reset)
-            _check_finite("v_reset", self.v_reset)
+            check_finite("v_reset", self.v_reset)
         self.detach_reset = check_flag("detach_reset", detach_reset)
         self.register_memory("v", None)
 
@@ -122,18 +134,6 @@ class BaseNode(Node):
     def v_seq(self, v_seq: Tensor | None) -> None:
         self._records["v_seq"] = [] if v_seq is None else [v_seq]
 
-    def get_reset_value(self, name: str) -> Any:
-        """The value that the memory ``name`` takes at a reset; for v, the reset potential."""
-        value = super().get_reset_value(name)
-        if name == "v" and value is None:
-            return 0.0 if self.v_reset is None else self.v_reset
-        return value
-
-    def shaped_memories(self) -> tuple[str, ...]:
-        """The memories of the input's shape: v, and those that reset to a float."""
-        shaped = super().shaped_memories()
-        return shaped if "v" in shaped else ("v", *shaped)
-
     def v_float_to_tensor(self, x: Tensor) -> None:
         """Give a membrane potential that is still a number the shape of the input."""
         if isinstance(self.v, int | float):
@@ -152,23 +152,9 @@ class BaseNode(Node):
     def extra_repr(self) -> str:
         """The arguments, for print."""
         reset = "None" if self.v_reset is None else show(self.v_reset)
+        own = [name for name in self._equation_parameters if name not in _SHARED]
         return (
             f"v_threshold={show(self.v_threshold)}, v_reset={reset}, "
             f"detach_reset={self.detach_reset}, step_mode={self.step_mode}, "
             f"backend={self.backend}"
-        )
-
-
-def finite_threshold(v_threshold: Scalar) -> Scalar:
-    """The amount a soft reset subtracts: 0 for an infinite threshold, which is never reached.
-
-    Written out, 0 spikes times an infinite threshold is nan.
-    """
-    if isinstance(v_threshold, Tensor):
-        return torch.where(torch.isinf(v_threshold), 0.0, v_threshold)
-    return 0.0 if abs(v_threshold) == math.inf else v_threshold
-
-
-def _check_finite(name: str, value: Any) -> None:
-    if not bool(torch.as_tensor(value).isfinite().all()):
-        raise ValueError(f"{name} must be finite, got {show(value)}")
+        ) + "".join(f", {name}={show(getattr(self, name))}" for name in own)

@@ -6,7 +6,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .base_node import BaseNode, Scalar, check_flag, show
+from .base_node import BaseNode
+from .parameter import Scalar, check_flag, show
 
 __all__ = ["LIFNode"]
 
@@ -95,7 +96,7 @@ class LIFNode(BaseNode):
 
     def extra_repr(self) -> str:
         """The arguments, for print."""
-        return f"{super().extra_repr()}, tau={show(self.tau)}, decay_input={self.decay_input}"
+        return f"{super().extra_repr()}, decay_input={self.decay_input}"
 
 
 def leak_target(v_reset: Scalar | None) -> Scalar:

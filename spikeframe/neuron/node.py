@@ -1,10 +1,8 @@
 """What every neuron is: a step on states of its own, in both step modes, on every backend."""
 
 import inspect
-import math
-import numbers
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -12,11 +10,9 @@ from torch import Tensor, nn
 from .. import base, kernels, surrogate
 from ..base.guard import check_stateful_call, note_backward
 from ..base.location import Location
+from .parameter import Scalar, check_flag, check_number, check_real
 
-__all__ = ["Node", "Scalar", "check_flag", "check_number", "check_real", "show"]
-
-Scalar = float | Tensor
-"""A number, a tensor (per channel, per neuron), or an nn.Parameter."""
+__all__ = ["Node"]
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -33,7 +29,8 @@ class Node(base.MemoryModule):
             surrogate gradient; any callable.
         step_mode: 's' for one step per call, 'm' for a sequence.
         backend: 'auto', 'eager', 'torch', 'cpp', 'triton' or 'cupy'.
-        store_v_seq: Keep the states of all steps, [T, N, \*], as ``<name>_seq`` (``v_seq``).
+        store_v_seq: Keep the membrane potential of all steps, [T, N, \*].
+        store_state_seqs: Keep every state of all steps, as ``state_seqs`` by name.
     Shape:
         input, output: [N, \*] when step_mode is 's', [T, N, \*] when it is 'm'.
     Raises:
@@ -53,6 +50,12 @@ class Node(base.MemoryModule):
         tensor([0., 1., 1.])
     """
 
+    reset_parameters: ClassVar[dict[str, str]] = {}
+    """States that start as one of the node's parameters, with its name."""
+
+    membrane: ClassVar[str] = "v"
+    """The name of the membrane potential among the states."""
+
     _equation_parameters: tuple[str, ...] = ()
 
     def __init__(
@@ -61,24 +64,18 @@ class Node(base.MemoryModule):
         step_mode: str = "s",
         backend: str = "auto",
         store_v_seq: bool = False,
+        store_state_seqs: bool = False,
     ) -> None:
         super().__init__()
         self.surrogate_function = self._check_surrogate(surrogate_function)
         self.store_v_seq = check_flag("store_v_seq", store_v_seq)
+        self.store_state_seqs = check_flag("store_state_seqs", store_state_seqs)
         self.step_mode = step_mode
         self.backend = backend
 
     def default_surrogate(self) -> Callable[[Tensor], Tensor]:
         """What the node fires by unless it is told."""
         return surrogate.Sigmoid()
-
-    def shaped_memories(self) -> tuple[str, ...]:
-        """The memories that have the shape of a step of the input: those that reset to a float."""
-        return tuple(n for n in self._memories if isinstance(self.get_reset_value(n), float))
-
-    def stored_states(self) -> tuple[str, ...]:
-        """The memories whose sequences are kept: all shaped ones if ``store_v_seq``."""
-        return self.shaped_memories() if self.store_v_seq else ()
 
     def multi_step_forward(self, x_seq: Tensor, *input_seqs: Any) -> Tensor:
         """The whole sequence, by the backend that ``backend`` names."""
@@ -112,9 +109,22 @@ class Node(base.MemoryModule):
                 f"{Location(self)}: an input [N, *] of shape {list(x.shape)} gave spikes of shape "
                 f"{list(spike.shape)}: parameters must broadcast to the input"
             )
-        for name in self.stored_states():
+        for name in self.kept_states:
             self.record(f"{name}_seq", getattr(self, name))
         return spike.to(x.dtype) if x.is_floating_point() else spike
+
+    @property
+    def state_seqs(self) -> dict[str, Tensor]:
+        r"""Every state that is kept, by name, [T, N, \*]."""
+        seqs = {name: self.recorded(f"{name}_seq") for name in self._memories}
+        return {name: seq for name, seq in seqs.items() if seq is not None}
+
+    @property
+    def kept_states(self) -> tuple[str, ...]:
+        """The names of the states whose sequences are kept."""
+        if self.store_state_seqs:
+            return tuple(self._shaped_memories())
+        return (self.membrane,) if self.store_v_seq else ()
 
     @property
     def n_inputs(self) -> int:
@@ -137,6 +147,14 @@ class Node(base.MemoryModule):
         """The backends of this version; ``kernels.why_not`` tells what keeps one from a case."""
         return ("auto", *kernels.BACKENDS)
 
+    def get_reset_value(self, name: str) -> Any:
+        """The value that the memory ``name`` takes at a reset."""
+        value = super().get_reset_value(name)
+        if value is None and name in self.reset_parameters:
+            value = getattr(self, self.reset_parameters[name])
+            return 0.0 if value is None else value
+        return value
+
     def set_parameter(self, name: str, value: Scalar) -> None:
         """Set a number, tensor or nn.Parameter that the equations read.
 
@@ -155,12 +173,6 @@ class Node(base.MemoryModule):
         else:
             setattr(self, name, check_number(name, value))
         self._equation_parameters = (*self._equation_parameters, name)
-
-    def __getattr__(self, name: str) -> Any:
-        state = name.removesuffix("_seq")
-        if state != name and state in self.__dict__.get("_memories", {}):
-            return self.recorded(name)
-        return super().__getattr__(name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "surrogate_function" or name in self._equation_parameters:
@@ -189,7 +201,16 @@ class Node(base.MemoryModule):
             value = getattr(self, name, None)
             if isinstance(value, Tensor):
                 self._check_parameter(name, value, x)
-        self.fit_memories(x, self.shaped_memories())
+        self.fit_memories(x, self._shaped_memories())
+
+    def _shaped_memories(self) -> list[str]:
+        """The memories of the input's shape."""
+        known = self.reset_parameters
+        return [
+            name
+            for name in self._memories
+            if name in known or isinstance(self.get_reset_value(name), float)
+        ]
 
     def _check_parameter(self, name: str, value: Tensor, x: Tensor) -> None:
         sizes = zip(reversed(value.shape), reversed(x.shape), strict=False)
@@ -230,50 +251,6 @@ class Node(base.MemoryModule):
                 f"{function.__name__}"
             )
         return function
-
-
-def check_real(name: str, value: Tensor) -> None:
-    """Raise a TypeError or ValueError unless the values are real numbers."""
-    if value.is_complex() or value.dtype == torch.bool:
-        raise TypeError(f"{name} must have real values, got {value.dtype}")
-    if value.is_floating_point() and bool(value.detach().isnan().any()):
-        raise ValueError(f"{name} must have values that are numbers, got nan among them")
-
-
-def check_number(name: str, value: Any) -> float:
-    """Return a real number as a float.
-
-    Raises:
-        TypeError: It is something else (a bool, a string).
-        ValueError: It is nan.
-    """
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(
-            f"{name} must be a number, a tensor or an nn.Parameter, got {value!r} "
-            f"({type(value).__name__})"
-        )
-    if math.isnan(value):
-        raise ValueError(f"{name} must be a number, got nan")
-    return float(value)
-
-
-def check_flag(name: str, value: Any) -> bool:
-    """Return a bool.
-
-    Raises:
-        TypeError: It is something else.
-    """
-    if not isinstance(value, bool):
-        raise TypeError(f"{name} must be True or False, got {value!r}")
-    return value
-
-
-def show(value: Scalar) -> str:
-    """A number, or a tensor by its shape."""
-    if isinstance(value, Tensor):
-        kind = "Parameter" if isinstance(value, nn.Parameter) else "tensor"
-        return f"{value.item():.4g}" if value.dim() == 0 else f"{kind}{list(value.shape)}"
-    return f"{value}"
 
 
 def _as_sequence(value: Any) -> Any:

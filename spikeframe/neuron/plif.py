@@ -5,8 +5,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from .base_node import BaseNode, Scalar, check_flag, check_number, show
+from .base_node import BaseNode
 from .lif import check_tau, leak_target
+from .parameter import Scalar, check_flag, check_number, show
 
 __all__ = ["ParametricLIFNode"]
 
