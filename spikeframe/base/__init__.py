@@ -9,12 +9,14 @@ from .explicit import (
 )
 from .memory import MemoryModule
 from .step import MultiStepModule, SingleStepModule, StepModule, check_step_mode
+from .traced import TracedModule
 
 __all__ = [
     "MemoryModule",
     "MultiStepModule",
     "SingleStepModule",
     "StepModule",
+    "TracedModule",
     "check_step_mode",
     "extract_memories",
     "load_memories",

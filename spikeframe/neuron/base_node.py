@@ -86,7 +86,13 @@ class BaseNode(Node):
         store_v_seq: bool = False,
         store_state_seqs: bool = False,
     ) -> None:
-        super().__init__(surrogate_function, step_mode, backend, store_v_seq, store_state_seqs)
+        super().__init__(
+            surrogate_function,
+            step_mode=step_mode,
+            backend=backend,
+            store_v_seq=store_v_seq,
+            store_state_seqs=store_state_seqs,
+        )
         self.set_parameter("v_threshold", v_threshold)
         if v_reset is None:
             self.v_reset = None
