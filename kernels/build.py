@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-__all__ = ["BuildError", "cache_folder", "compiler", "load"]
+__all__ = ["BuildError", "cache_folder", "compiler", "load", "publish"]
 
 FLAGS = (
     *("-std=c++17", "-O3", "-march=native", "-shared", "-fPIC", "-fopenmp"),
@@ -130,7 +130,7 @@ def _built(source: str, key: str) -> ctypes.CDLL:
     with tempfile.TemporaryDirectory(prefix="spikeframe-") as folder:
         library = _compile(source, Path(folder))
         library.write_bytes(_sealed(library.read_bytes()))
-        _publish(library, cache_folder(), key)
+        publish(library, cache_folder(), f"{key}.so")
         try:
             return ctypes.CDLL(str(library))
         except OSError as error:
@@ -144,8 +144,8 @@ def _sealed(data: bytes) -> bytes:
     return data + hashlib.sha256(data).digest()
 
 
-def _publish(library: Path, folder: Path, key: str) -> None:
-    """Put a library into the cache; without one (read-only, full) each process builds its own.
+def publish(file: Path, folder: Path, name: str) -> None:
+    """Put a file into the cache; without one (read-only, full) each process builds its own.
 
     Raises:
         BuildError: The folder belongs to someone else.
@@ -158,8 +158,8 @@ def _publish(library: Path, folder: Path, key: str) -> None:
                 "the variable SPIKEFRAME_CACHE"
             )
         with tempfile.TemporaryDirectory(dir=folder, prefix="new-") as apart:
-            copy = Path(shutil.copy(library, apart))
-            os.replace(copy, folder / f"{key}.so")
+            copy = Path(shutil.copy(file, apart))
+            os.replace(copy, folder / name)
     except OSError:
         return
 

@@ -1,8 +1,8 @@
 """What kernels in C++ and in CUDA C++ say alike: each operation once, and the order of a kernel.
 
 A language of the family adds its memory: how rows are read, written and carried from step to
-step. It prints in terms of ``R``, the type of arithmetic, with ``exp_``, ``sigmoid_``, ``sign_``
-and ``storable`` in its preamble.
+step. It prints in terms of ``R``, the type of arithmetic, with ``exp_``, ``sigmoid_`` and ``sign_`` in
+its preamble.
 """
 
 from abc import ABC, abstractmethod
@@ -80,7 +80,7 @@ class Kernel(ABC):
             if kind == "bit":
                 self._store_bit(f"s{i}", result)
             else:
-                self.body.append(f"row_s{i}[l] = storable({result});")
+                self._store_value(f"s{i}", result)
         self._carry("v", results[n : n + m])
         return self._text("forward")
 
@@ -119,6 +119,10 @@ class Kernel(ABC):
     @abstractmethod
     def _write_bits(self, name: str) -> None:
         """Bits to save."""
+
+    @abstractmethod
+    def _store_value(self, name: str, result: str) -> None:
+        """A value to save, which must be finite in 16 bits where it is finite."""
 
     @abstractmethod
     def _store_bit(self, name: str, result: str) -> None:

@@ -132,6 +132,9 @@ class _Kernel(Kernel):
         )
         self.body.append(f"const bool {name} = (row_{name}[l] >> (t & 7)) & 1;")
 
+    def _store_value(self, name: str, result: str) -> None:
+        self.body.append(f"row_{name}[l] = storable({result});")
+
     def _store_bit(self, name: str, result: str) -> None:
         older = f"(t & 7 ? row_{name}[l] : 0)"
         self.body.append(f"row_{name}[l] = uint8_t({older} | ({result} << (t & 7)));")
