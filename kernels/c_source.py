@@ -1,8 +1,8 @@
 """What kernels in C++ and in CUDA C++ say alike: each operation once, and the order of a kernel.
 
 A language of the family adds its memory: how rows are read, written and carried from step to
-step. It prints in terms of ``R``, the type of arithmetic, with ``exp_``, ``sigmoid_`` and ``sign_`` in
-its preamble.
+step. It prints in terms of ``R``, the type of arithmetic, and has in its preamble ``exp_``,
+``sigmoid_`` and ``sign_``.
 """
 
 from abc import ABC, abstractmethod

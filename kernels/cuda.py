@@ -222,10 +222,10 @@ class _Call:
             self._arguments += (inner, size) if kind == "many" else ()
             return
         number = float(parameter)
-        if self._layout.precision == torch.float32:
-            # As C rounds it; numpy warns of what becomes infinite.
-            number = np.float32(ctypes.c_float(number).value)
-        self._arguments.append(number)
+        if self._layout.precision == torch.float64:
+            self._arguments.append(number)
+        else:  # rounded as C does: numpy would warn of what becomes infinite
+            self._arguments.append(np.float32(ctypes.c_float(number).value))
 
     def _add(self, tensor: Tensor | None) -> None:
         if tensor is None:

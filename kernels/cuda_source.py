@@ -1,4 +1,4 @@
-"""Prints a program as CUDA C++: a thread has a few neurons side by side, the loop over time inside.
+"""Prints a program as CUDA C++: a thread has a few neurons, and the loop over time inside.
 
 States stay in registers through all of time. The next step's rows are fetched before a step is
 computed: nothing that a step writes may be read by the next, which the compiler cannot know.

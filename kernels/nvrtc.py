@@ -67,7 +67,9 @@ def compile_cuda(source: str, target: str, options: Sequence[str] = ()) -> Compi
         log = _text(program, "ProgramLog")
         if failed:
             said = " | ".join(log.strip().splitlines()[:LINES])
-            raise BuildError(f"NVRTC {_version_text()} failed for {target}: {said or 'no message'}")
+            raise BuildError(
+                f"NVRTC {_version_text()} failed for {target}: {said or 'no message'}"
+            )
         ptx = _text(program, "PTX")
         real = target.startswith("sm_")
         return Compiled(_bytes(program, "CUBIN") if real else ptx.encode(), ptx, log)
@@ -87,8 +89,8 @@ def target(capability: tuple[int, int]) -> str:
     older = [other for other in known if other < number]
     if not older:
         raise BuildError(
-            f"NVRTC {_version_text()} compiles for compute capability {min(known) / 10} and newer, "
-            f"the device has {number / 10}: install torch for an older CUDA"
+            f"NVRTC {_version_text()} compiles for compute capability {min(known) / 10} and "
+            f"newer, the device has {number / 10}: install torch for an older CUDA"
         )
     return f"compute_{max(older)}"
 
@@ -122,6 +124,8 @@ def _library() -> ctypes.CDLL:
     """The library of the Python packages of CUDA, which torch brings, or the system's."""
     for name in _candidates():
         try:
+            for part in _beside(Path(name)):
+                ctypes.CDLL(str(part))
             library = ctypes.CDLL(name)
         except OSError:
             continue
@@ -130,6 +134,11 @@ def _library() -> ctypes.CDLL:
     raise BuildError(
         "there is no NVRTC, NVIDIA's compiler (libnvrtc.so): pip install nvidia-cuda-nvrtc"
     )
+
+
+def _beside(library: Path) -> list[Path]:
+    """The second part of a library, which it looks for by name in the loader's folders alone."""
+    return sorted(library.parent.glob("libnvrtc-builtins.so.*")) if library.is_absolute() else []
 
 
 def _candidates() -> Iterator[str]:
