@@ -46,4 +46,10 @@ class EngineCase:
         return self.name
 
 
-ENGINES = (EngineCase("cpp"), EngineCase("torch"))
+def _cuda_on_cpu() -> Engine:
+    from cuda_on_cpu import ENGINE
+
+    return ENGINE
+
+
+ENGINES = (EngineCase("cupy", _cuda_on_cpu), EngineCase("cpp"), EngineCase("torch"))

@@ -22,7 +22,13 @@ def engine(request, monkeypatch):
 
 
 @pytest.fixture
-def guarded(monkeypatch):
+def guard():
+    """How many elements lie before and behind a tensor: so few that none of it is aligned."""
+    return GUARD
+
+
+@pytest.fixture
+def guarded(monkeypatch, guard):
     """Every tensor for a kernel starts as nan and lies between nan, which must stay."""
     made = []
 
@@ -30,9 +36,9 @@ def guarded(monkeypatch):
         length = 1 + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
         length = 0 if 0 in shape else length
         poison = torch.nan if dtype.is_floating_point else POISON
-        buffer = torch.full((length + 2 * GUARD,), poison, dtype=dtype, device=device)
+        buffer = torch.full((length + 2 * guard,), poison, dtype=dtype, device=device)
         made.append((buffer, length, buffer[:1].clone()))
-        return buffer.as_strided(shape, strides, GUARD)
+        return buffer.as_strided(shape, strides, guard)
 
     def sequence(self, dtype=None, steps=None):
         shape = (self.steps if steps is None else steps, *self.shape)
@@ -46,5 +52,5 @@ def guarded(monkeypatch):
     yield
     assert made, "no kernel ran"
     for buffer, length, poison in made:
-        around = torch.cat((buffer[:GUARD], buffer[GUARD + length :]))
+        around = torch.cat((buffer[:guard], buffer[guard + length :]))
         assert (around.isnan() | (around == poison)).all()
