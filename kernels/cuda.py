@@ -175,17 +175,19 @@ class _Call:
     def __init__(self, program: Program, layout: Layout) -> None:
         self._program, self._layout = program, layout
         self._arguments: list[Argument] = [layout.steps, layout.size]
-        # Where rows lie (an address, or the distance of two steps), and the size of an element.
-        self._places: list[tuple[int, int]] = []
+        # The most neurons of a thread: powers of two, as many as lie whole in every step.
+        self._width = layout.size & -layout.size
         self._alive: list[Tensor] = []
 
     def read(self, sequence: Tensor | None) -> None:
         """A sequence: where it lies, and how far apart its steps are; null for zeros."""
-        stride = 0 if sequence is None else sequence.stride(0)
         self._add(sequence)
+        if sequence is None:
+            self._arguments.append(0)
+            return
+        stride = sequence.stride(0)
         self._arguments.append(stride)
-        if sequence is not None:
-            self._places.append((stride * sequence.itemsize, sequence.itemsize))
+        self._align(stride * sequence.itemsize, sequence.itemsize)
 
     def carry(self, first: Tensor | None, last: Tensor) -> None:
         """A state before the first step (null for 0) and after the last."""
@@ -209,7 +211,7 @@ class _Call:
         if layout.size == 0:
             return
         storage = _storage(layout.dtype)
-        width = self._width(widest(self._program, kinds, storage, name))
+        width = min(self._width, widest(self._program, kinds, storage, name))
         text = _source(self._program, kinds, storage, name, width)
         blocks = -(-layout.size // (width * THREADS))
         load(text, name, layout.device)(blocks, self._arguments)
@@ -231,17 +233,15 @@ class _Call:
         if tensor is None:
             self._arguments.append(0)
             return
-        self._arguments.append(tensor.data_ptr())
-        self._places.append((tensor.data_ptr(), tensor.itemsize))
+        address = tensor.data_ptr()
+        self._arguments.append(address)
+        self._align(address, tensor.itemsize)
         self._alive.append(tensor)
 
-    def _width(self, width: int) -> int:
-        """The most neurons a thread may have: whole accesses in every step of every tensor."""
-        while self._layout.size % width or any(
-            place % min(ACCESS, width * itemsize) for place, itemsize in self._places
-        ):
-            width //= 2
-        return width
+    def _align(self, place: int, itemsize: int) -> None:
+        """Rows begin at an address, or at this distance of one another."""
+        if place % ACCESS:
+            self._width = min(self._width, (place & -place) // itemsize)
 
 
 def _storage(dtype: torch.dtype) -> str:
@@ -249,7 +249,8 @@ def _storage(dtype: torch.dtype) -> str:
 
 
 def _kinds(program: Program, parameters: Parameters, device: torch.device) -> tuple[str, ...]:
-    return tuple(_kind(p, i in divisors(program), device) for i, p in enumerate(parameters))
+    by = divisors(program)
+    return tuple([_kind(p, i in by, device) for i, p in enumerate(parameters)])
 
 
 def _kind(parameter: Tensor | float, divides: bool, device: torch.device) -> str:

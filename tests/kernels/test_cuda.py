@@ -16,6 +16,7 @@ from spikeframe.kernels import cuda, fused
 from spikeframe.kernels.backend import BACKENDS, fused_backend
 from spikeframe.kernels.cache import traced
 from spikeframe.kernels.cuda_source import widest
+from spikeframe.kernels.layout import Layout
 from torch import nn
 
 from spikeframe import kernels, neuron, surrogate
@@ -56,9 +57,9 @@ WIDTHS = {torch.float64: 2, torch.float32: 4, torch.bfloat16: 8, torch.float16: 
 def test_a_thread_has_16_bytes_where_the_size_allows(widths, dtype):
     """Values and bits saved (in 16 bits of any neuron), in bytes that are never quite full."""
     window = {} if dtype.itemsize == 2 else {"surrogate_function": surrogate.Rect()}
-    for size in (1, 63, 1000, 1002, 1004):
+    for size, T in ((1, 8), (63, 17), (1000, 9), (1002, 13), (1004, 16)):
         del widths[:]
-        compare("cupy", lif(**window, v_reset=None), sequence((size,), T=13, dtype=dtype))
+        compare("cupy", lif(**window, v_reset=None), sequence((size,), T=T, dtype=dtype))
         expected = next(w for w in (8, 4, 2, 1) if size % w == 0 and w <= WIDTHS[dtype])
         assert widths == [expected, expected]
 
@@ -204,3 +205,31 @@ def test_what_is_saved_may_come_back_otherwise_in_memory(save, surrogate_functio
         (found,) = torch.autograd.grad((spikes * weights(x_seq)).sum(), x_seq)
     (expected,) = torch.autograd.grad((make("cupy")(x_seq) * weights(x_seq)).sum(), x_seq)
     assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_a_saved_value_stays_finite_where_it_is(dtype):
+    """In its own sign; what is infinite or nan stays so."""
+    most = torch.finfo(dtype).max
+    x_seq = torch.zeros(3, 8, dtype=dtype)
+    x_seq[0] = torch.tensor([most, -most, torch.inf, -torch.inf, torch.nan, 1.0, -1.0, 0.0])
+    x_seq[1] = x_seq[0] / 64
+    node = neuron.IFNode(v_threshold=torch.inf, surrogate_function=surrogate.ATan())
+    known = traced(node)
+    program = known.program((), (), True)
+    assert program.saved == ("bit", "value")
+    parameters = [uniform.evaluate(node) for uniform, _ in known.trace.parameters]
+    _, (v,), (_, kept) = cuda.forward(
+        program,
+        Layout(x_seq),
+        [x_seq],
+        [torch.zeros(8)],
+        parameters,
+        load=cuda_on_cpu.load,
+    )
+    h = x_seq.float().cumsum(0)
+    expected = torch.where(h.isinf(), h, h.clamp(-most, most)).to(dtype)
+    assert v[0] > most
+    assert torch.equal(kept.isnan(), expected.isnan())
+    number = ~expected.isnan()
+    assert torch.equal(kept[number], expected[number])
