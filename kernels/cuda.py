@@ -1,36 +1,31 @@
 """Runs a program as CUDA C++, launched through CuPy on torch's current stream."""
 
-import ctypes
 import functools
 import importlib.util
-import math
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from .build import BuildError
+from .cuda_arguments import Argument, Arguments, kinds_of
 from .cuda_build import binary
-from .cuda_source import divisors, source, widest
+from .cuda_source import source, widest
 from .layout import Layout
 from .program import Program
 
-__all__ = ["THREADS", "backward", "forward", "load", "prepare", "why_not"]
+__all__ = ["THREADS", "backward", "forward", "load", "prepare", "prepared", "text_of", "why_not"]
 
 # Threads of a block: small blocks leave little of the device idle at the end.
 THREADS = 128
-
-# An access of a thread is of so many bytes at most, and must lie at a multiple of them.
-ACCESS = 16
 
 OLDEST_CUPY = 13
 
 INSTALL = "pip install 'spikeframe[cupy]' (or cupy-cuda12x for CUDA 12)"
 
 Parameters = Sequence[Tensor | float]
-Argument = int | float | np.float32
 
 # Calls a kernel with a number of blocks and its arguments.
 Launch = Callable[[int, Sequence[Argument]], None]
@@ -52,14 +47,18 @@ def load(source: str, name: str, device: torch.device) -> Launch:
 
     def launch(blocks: int, arguments: Sequence[Argument]) -> None:
         # CuPy has a current device and stream of its own; a module is loaded on one device.
-        stream = torch.cuda.current_stream(device).cuda_stream
-        with (
-            cupy.cuda.Device(device.index),
-            cupy.cuda.ExternalStream(stream, device.index),
-        ):
+        with cupy.cuda.Device(device.index), _stream(cupy, device):
             kernel((blocks,), (THREADS,), tuple(arguments))
 
     return launch
+
+
+def _stream(cupy: Any, device: torch.device) -> Any:
+    """Torch's current stream, as CuPy's; from version 14 on ExternalStream warns."""
+    stream = torch.cuda.current_stream(device)
+    if hasattr(cupy.cuda.Stream, "from_external"):
+        return cupy.cuda.Stream.from_external(stream)
+    return cupy.cuda.ExternalStream(stream.cuda_stream, device.index)
 
 
 def forward(
@@ -71,7 +70,7 @@ def forward(
     load: Load = load,
 ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
     r"""Outputs [T, N, \*], states after the last step, and saved values [T, N, \*]."""
-    call = _Call(program, layout)
+    call = Arguments(layout)
     for x_seq in x_seqs:
         call.read(layout.match(x_seq))
     new_states = [layout.step() for _ in states]
@@ -80,8 +79,8 @@ def forward(
     outputs = [layout.sequence() for _ in range(program.n_outputs)]
     saved = [layout.saved(kind) for kind in program.saved]
     for sequence in (*outputs, *saved):
-        call.write(sequence)
-    call.run("forward", parameters, load)
+        call.add(sequence)
+    _launch(program, layout, "forward", call, parameters, load)
     return outputs, new_states, saved
 
 
@@ -96,7 +95,7 @@ def backward(
     load: Load = load,
 ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
     r"""Cotangents of the inputs [T, N, \*], the first states, and (per neuron) the parameters."""
-    call = _Call(program, layout)
+    call = Arguments(layout)
     for grad in output_grads:
         call.read(None if grad is None else layout.match(grad))
     for kind, value in zip(program.saved, saved, strict=True):
@@ -108,9 +107,9 @@ def backward(
         call.carry(None if grad is None else layout.match_step(grad), new)
     x_grads = [layout.sequence() for _ in range(program.n_inputs)]
     for sequence in x_grads:
-        call.write(sequence)
+        call.add(sequence)
     totals = [layout.step() for _ in program.differentiated]
-    call.run("backward", parameters, load, totals)
+    _launch(program, layout, "backward", call, parameters, load, totals)
     return x_grads, first, totals
 
 
@@ -149,121 +148,49 @@ def prepare(program: Program, dtype: torch.dtype, parameters: Parameters) -> str
     """Compile what a call of a program needs; the reason where that fails, or None."""
     device = torch.device("cuda", torch.cuda.current_device())
     capability = torch.cuda.get_device_capability(device)
-    return _prepared(program, _kinds(program, parameters, device), _storage(dtype), capability)
+    return prepared(program, kinds_of(program, parameters, device), _storage(dtype), capability)
 
 
 @functools.cache
-def _prepared(
+def prepared(
     program: Program, kinds: tuple[str, ...], storage: str, capability: tuple[int, int]
 ) -> str | None:
+    """Compile both directions at full width; the reason where that fails, or None."""
     names = ("forward",) if program.backward is None else ("forward", "backward")
     try:
         for name in names:
             width = widest(program, kinds, storage, name)
-            binary(_source(program, kinds, storage, name, width), capability)
+            binary(text_of(program, kinds, storage, name, width), capability)
     except BuildError as error:
         return str(error)
     return None
 
 
-_source = functools.cache(source)
+text_of = functools.cache(source)
 
 
-class _Call:
-    """Collects the arguments in the order in which the source names them."""
-
-    def __init__(self, program: Program, layout: Layout) -> None:
-        self._program, self._layout = program, layout
-        self._arguments: list[Argument] = [layout.steps, layout.size]
-        # The most neurons of a thread: powers of two, as many as lie whole in every step.
-        self._width = layout.size & -layout.size
-        self._alive: list[Tensor] = []
-
-    def read(self, sequence: Tensor | None) -> None:
-        """A sequence: where it lies, and how far apart its steps are; null for zeros."""
-        self._add(sequence)
-        if sequence is None:
-            self._arguments.append(0)
-            return
-        stride = sequence.stride(0)
-        self._arguments.append(stride)
-        self._align(stride * sequence.itemsize, sequence.itemsize)
-
-    def carry(self, first: Tensor | None, last: Tensor) -> None:
-        """A state before the first step (null for 0) and after the last."""
-        self._add(first)
-        self._add(last)
-
-    def write(self, sequence: Tensor) -> None:
-        """A new sequence, its steps one after another."""
-        self._add(sequence)
-
-    def run(
-        self, name: str, parameters: Parameters, load: Load, totals: Sequence[Tensor] = ()
-    ) -> None:
-        """Launch the kernel; its totals come after the parameters."""
-        layout = self._layout
-        kinds = _kinds(self._program, parameters, layout.device)
-        for parameter, kind in zip(parameters, kinds, strict=True):
-            self._parameter(parameter, kind)
-        for total in totals:
-            self._add(total)
-        if layout.size == 0:
-            return
-        storage = _storage(layout.dtype)
-        width = min(self._width, widest(self._program, kinds, storage, name))
-        text = _source(self._program, kinds, storage, name, width)
-        blocks = -(-layout.size // (width * THREADS))
-        load(text, name, layout.device)(blocks, self._arguments)
-
-    def _parameter(self, parameter: Tensor | float, kind: str) -> None:
-        if kind == "many" or kind == "one":
-            values, inner, size = self._layout.index(parameter)  # type: ignore[arg-type]
-            self._alive.append(values)
-            self._arguments.append(values.data_ptr())
-            self._arguments += (inner, size) if kind == "many" else ()
-            return
-        number = float(parameter)
-        if self._layout.precision == torch.float64:
-            self._arguments.append(number)
-        else:  # rounded as C does: numpy would warn of what becomes infinite
-            self._arguments.append(np.float32(ctypes.c_float(number).value))
-
-    def _add(self, tensor: Tensor | None) -> None:
-        if tensor is None:
-            self._arguments.append(0)
-            return
-        address = tensor.data_ptr()
-        self._arguments.append(address)
-        self._align(address, tensor.itemsize)
-        self._alive.append(tensor)
-
-    def _align(self, place: int, itemsize: int) -> None:
-        """Rows begin at an address, or at this distance of one another."""
-        if place % ACCESS:
-            self._width = min(self._width, (place & -place) // itemsize)
+def _launch(
+    program: Program,
+    layout: Layout,
+    name: str,
+    call: Arguments,
+    parameters: Parameters,
+    load: Load,
+    totals: Sequence[Tensor] = (),
+) -> None:
+    """Launch a kernel; its totals come after the parameters."""
+    kinds = kinds_of(program, parameters, layout.device)
+    for parameter, kind in zip(parameters, kinds, strict=True):
+        call.parameter(parameter, kind)
+    for total in totals:
+        call.add(total)
+    if layout.size == 0:
+        return
+    storage = _storage(layout.dtype)
+    width = min(call.width, widest(program, kinds, storage, name))
+    text = text_of(program, kinds, storage, name, width)
+    load(text, name, layout.device)(-(-layout.size // (width * THREADS)), call.values)
 
 
 def _storage(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
-
-
-def _kinds(program: Program, parameters: Parameters, device: torch.device) -> tuple[str, ...]:
-    by = divisors(program)
-    return tuple([_kind(p, i in by, device) for i, p in enumerate(parameters)])
-
-
-def _kind(parameter: Tensor | float, divides: bool, device: torch.device) -> str:
-    """How a parameter is passed; to read a number from a device would wait for the device."""
-    if isinstance(parameter, Tensor):
-        if parameter.numel() > 1:
-            return "many"
-        if parameter.device.type == device.type:
-            return "one"
-    return "power" if divides and _is_power_of_two(float(parameter)) else "number"
-
-
-def _is_power_of_two(number: float) -> bool:
-    """Whether its inverse is exact, in the range of float32."""
-    fraction, exponent = math.frexp(number)
-    return abs(fraction) == 0.5 and abs(exponent) < 100

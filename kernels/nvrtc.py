@@ -15,7 +15,16 @@ import torch
 
 from .build import BuildError
 
-__all__ = ["OPTIONS", "Compiled", "compile_cuda", "target", "version"]
+__all__ = [
+    "OPTIONS",
+    "Compiled",
+    "architectures",
+    "candidates",
+    "compile_cuda",
+    "loaded",
+    "target",
+    "version",
+]
 
 # One rounding per operation, exact division and square root, subnormal numbers kept.
 OPTIONS = (
@@ -56,7 +65,7 @@ def compile_cuda(source: str, target: str, options: Sequence[str] = ()) -> Compi
     Raises:
         BuildError: There is no NVRTC, or it fails.
     """
-    library, program = _library(), ctypes.c_void_p()
+    library, program = loaded(), ctypes.c_void_p()
     text = source.encode()
     _check(library.nvrtcCreateProgram(ctypes.byref(program), text, b"kernel.cu", 0, None, None))
     try:
@@ -83,7 +92,7 @@ def target(capability: tuple[int, int]) -> str:
     Raises:
         BuildError: There is no NVRTC, or the device is too old for it.
     """
-    number, known = 10 * capability[0] + capability[1], _architectures()
+    number, known = 10 * capability[0] + capability[1], architectures()
     if number in known:
         return f"sm_{number}"
     older = [other for other in known if other < number]
@@ -102,7 +111,7 @@ def version() -> tuple[int, int]:
         BuildError: There is none.
     """
     major, minor = ctypes.c_int(), ctypes.c_int()
-    _check(_library().nvrtcVersion(ctypes.byref(major), ctypes.byref(minor)))
+    _check(loaded().nvrtcVersion(ctypes.byref(major), ctypes.byref(minor)))
     return major.value, minor.value
 
 
@@ -111,8 +120,9 @@ def _version_text() -> str:
 
 
 @functools.cache
-def _architectures() -> tuple[int, ...]:
-    library, count = _library(), ctypes.c_int()
+def architectures() -> tuple[int, ...]:
+    """The compute capabilities that NVRTC knows, times 10."""
+    library, count = loaded(), ctypes.c_int()
     _check(library.nvrtcGetNumSupportedArchs(ctypes.byref(count)))
     found = (ctypes.c_int * count.value)()
     _check(library.nvrtcGetSupportedArchs(found))
@@ -120,9 +130,9 @@ def _architectures() -> tuple[int, ...]:
 
 
 @functools.cache
-def _library() -> ctypes.CDLL:
+def loaded() -> ctypes.CDLL:
     """The library of the Python packages of CUDA, which torch brings, or the system's."""
-    for name in _candidates():
+    for name in candidates():
         try:
             for part in _beside(Path(name)):
                 ctypes.CDLL(str(part))
@@ -141,7 +151,7 @@ def _beside(library: Path) -> list[Path]:
     return sorted(library.parent.glob("libnvrtc-builtins.so.*")) if library.is_absolute() else []
 
 
-def _candidates() -> Iterator[str]:
+def candidates() -> Iterator[str]:
     """Files and names, first the CUDA version of torch, whose driver is there."""
     own = int((torch.version.cuda or "0").split(".")[0])
     spec = importlib.util.find_spec("nvidia")
@@ -166,9 +176,9 @@ def _bytes(program: ctypes.c_void_p, what: str) -> bytes:
 
 
 def _getter(what: str, suffix: str) -> Callable[..., int]:
-    return getattr(_library(), f"nvrtcGet{what}{suffix}")
+    return getattr(loaded(), f"nvrtcGet{what}{suffix}")
 
 
 def _check(failed: int) -> None:
     if failed:
-        raise BuildError(f"NVRTC failed: {_library().nvrtcGetErrorString(failed).decode()}")
+        raise BuildError(f"NVRTC failed: {loaded().nvrtcGetErrorString(failed).decode()}")

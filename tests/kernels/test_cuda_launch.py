@@ -20,6 +20,7 @@ from spikeframe.kernels import cuda, fused, nvrtc
 from spikeframe.kernels.backend import BACKENDS, fused_backend
 from spikeframe.kernels.build import BuildError
 from spikeframe.kernels.cache import traced
+from spikeframe.kernels.cuda_arguments import kinds_of
 from spikeframe.kernels.cuda_source import source
 
 from spikeframe import kernels, neuron
@@ -39,6 +40,16 @@ def _why_not_nvrtc():
 needs_nvrtc = pytest.mark.skipif(_why_not_nvrtc() is not None, reason=str(_why_not_nvrtc()))
 
 
+class FakeStream:
+    """A stream of torch."""
+
+    def __init__(self, device):
+        self.cuda_stream = 100 + device.index
+
+    def __cuda_stream__(self):
+        return 0, self.cuda_stream
+
+
 class FakeCupy(types.ModuleType):
     """The part of CuPy that is used, with what was asked of it."""
 
@@ -50,9 +61,13 @@ class FakeCupy(types.ModuleType):
         self.entered = []
         self.cuda = types.SimpleNamespace(
             Device=lambda index: self.context(("device", index)),
-            ExternalStream=lambda stream, index: self.context(("stream", stream, index)),
+            Stream=types.SimpleNamespace(from_external=self.stream),
+            ExternalStream=lambda pointer, index: self.context(("external", pointer, index)),
             runtime=types.SimpleNamespace(getDeviceCount=lambda: len(CAPABILITIES)),
         )
+
+    def stream(self, other):
+        return self.context(("stream", *other.__cuda_stream__()))
 
     @contextlib.contextmanager
     def context(self, what):
@@ -94,13 +109,13 @@ def cupy(monkeypatch, tmp_path):
         "device_count": lambda: len(CAPABILITIES),
         "current_device": lambda: 1,
         "get_device_capability": lambda device: CAPABILITIES[device.index],
-        "current_stream": lambda device: types.SimpleNamespace(cuda_stream=100 + device.index),
+        "current_stream": FakeStream,
     }.items():
         monkeypatch.setattr(torch.cuda, name, value)
-    for cached in (cuda.load, cuda.why_not_here, cuda._prepared):
+    for cached in (cuda.load, cuda.why_not_here, cuda.prepared):
         cached.cache_clear()
     yield fake
-    for cached in (cuda.load, cuda.why_not_here, cuda._prepared):
+    for cached in (cuda.load, cuda.why_not_here, cuda.prepared):
         cached.cache_clear()
 
 
@@ -133,9 +148,16 @@ def test_a_launch_is_on_the_device_and_stream_of_torch(on_second):
     assert arguments[3] == 1000
     assert [float(number) for number in arguments[-4:]] == [0.0, 2.0, 1.0, 4.0]
     assert {type(argument).__name__ for argument in arguments} == {"int", "float32"}
-    assert entered == backward[-1] == (("device", 1), ("stream", 101, 1))
+    assert entered == backward[-1] == (("device", 1), ("stream", 0, 101))
     assert [entered for _, entered in on_second.modules] == [(("device", 1),)] * 2
     assert not on_second.entered
+
+
+@needs_nvrtc
+def test_an_older_cupy_takes_the_stream_by_its_address(on_second):
+    on_second.cuda.Stream = None
+    lif()("cupy")(sequence((8,)))
+    assert on_second.launches[0][-1] == (("device", 1), ("external", 101, 1))
 
 
 @needs_nvrtc
@@ -184,7 +206,7 @@ def test_what_prepare_compiles_is_what_a_call_runs(on_second, tmp_path):
 
 @needs_nvrtc
 def test_a_kernel_that_does_not_compile_is_a_reason(on_second, monkeypatch):
-    monkeypatch.setattr(cuda, "_source", lambda *arguments: "this is no CUDA")
+    monkeypatch.setattr(cuda, "text_of", lambda *arguments: "this is no CUDA")
     node, x_seq = lif()("cupy"), sequence((64,), T=5)
     node.fit_memories(x_seq[0])
     reason = kernels.why_not(node, "cupy", "cpu", kernels.Call(node, [x_seq]))
@@ -252,7 +274,7 @@ def test_only_a_divisor_is_a_power():
     program = _program(neuron.LIFNode())
 
     def kinds(tau, v_threshold):
-        return cuda._kinds(program, (0.0, tau, v_threshold, 1.0), torch.device("cpu"))
+        return kinds_of(program, (0.0, tau, v_threshold, 1.0), torch.device("cpu"))
 
     assert kinds(2.0, 0.5) == ("number", "power", "number", "number")
     assert kinds(3.0, 0.5) == ("number",) * 4
@@ -274,4 +296,4 @@ def test_a_number_on_the_cpu_is_passed_and_one_on_the_device_is_read():
         ("cuda", ("number", "power", "number", "number")),
         ("cpu", ("number", "one", "one", "number")),
     ):
-        assert cuda._kinds(program, parameters, torch.device(device)) == expected
+        assert kinds_of(program, parameters, torch.device(device)) == expected

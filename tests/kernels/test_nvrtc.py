@@ -54,7 +54,7 @@ def test_machine_code_or_code_to_come():
 @needs_nvrtc
 def test_what_a_device_is_compiled_for(monkeypatch):
     assert nvrtc.target((9, 0)) == "sm_90"
-    monkeypatch.setattr(nvrtc, "_architectures", lambda: (80, 90))
+    monkeypatch.setattr(nvrtc, "architectures", lambda: (80, 90))
     assert nvrtc.target((12, 0)) == "compute_90"
     assert nvrtc.target((8, 6)) == "compute_80"
     with pytest.raises(BuildError, match=r"capability 8.0 and newer, the device has 7.5: install"):
@@ -70,19 +70,19 @@ def test_a_failure_is_told():
 
 
 def test_a_machine_without_nvrtc_says_how_to_install_it(monkeypatch):
-    monkeypatch.setattr(nvrtc, "_candidates", lambda: iter(["/no/libnvrtc.so.13"]))
-    nvrtc._library.cache_clear()
+    monkeypatch.setattr(nvrtc, "candidates", lambda: iter(["/no/libnvrtc.so.13"]))
+    nvrtc.loaded.cache_clear()
     try:
         with pytest.raises(BuildError, match="no NVRTC.*pip install nvidia-cuda-nvrtc"):
             nvrtc.version()
     finally:
-        nvrtc._library.cache_clear()
+        nvrtc.loaded.cache_clear()
 
 
 def test_the_version_of_torch_comes_first(monkeypatch):
     for version, first in (("12.8", "libnvrtc.so.12"), ("13.0", "libnvrtc.so.13"), (None, None)):
         monkeypatch.setattr(torch.version, "cuda", version)
-        names = [name.rpartition("/")[2] for name in nvrtc._candidates()]
+        names = [name.rpartition("/")[2] for name in nvrtc.candidates()]
         assert {"libnvrtc.so.12", "libnvrtc.so.13"} == set(names)
         assert names[0] == (first or "libnvrtc.so.13")
 
