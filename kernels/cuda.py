@@ -119,16 +119,17 @@ def why_not(device: torch.device) -> str | None:
         return f"CuPy kernels run on a CUDA device, not on {device.type}: net.to('cuda')"
     if sys.platform != "linux":
         return f"CuPy kernels are built on Linux, not on {sys.platform}: nobody tried there yet"
-    if torch.version.cuda is None or not torch.cuda.is_available():
-        return (
-            f"torch {torch.__version__} sees no CUDA device: it takes NVIDIA's driver and a CUDA "
-            "build of torch (https://pytorch.org/get-started)"
-        )
     return why_not_here()
 
 
 @functools.cache
 def why_not_here() -> str | None:
+    """Why CuPy cannot run kernels on this machine's devices, or None."""
+    if torch.version.cuda is None or not torch.cuda.is_available():
+        return (
+            f"torch {torch.__version__} sees no CUDA device: it takes NVIDIA's driver and a CUDA "
+            "build of torch (https://pytorch.org/get-started)"
+        )
     if importlib.util.find_spec("cupy") is None:
         return f"CuPy is not installed: {INSTALL}"
     try:

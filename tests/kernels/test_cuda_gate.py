@@ -9,6 +9,7 @@ import functools
 import importlib.util
 import re
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -209,12 +210,14 @@ needs_disassembler = pytest.mark.skipif(
 )
 
 
-def machine_code(text, folder):
+@functools.cache
+def machine_code(text):
     """The instructions of a kernel, and labels."""
-    path = folder / "kernel.cubin"
-    path.write_bytes(compiled(text).binary)
-    command = [_disassembler(), "-c", path]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
+        file.write(compiled(text).binary)
+        file.flush()
+        command = [_disassembler(), "-c", file.name]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
     lines = re.findall(r"^(\.L\w+:)|/\*[0-9a-f]{4,}\*/\s+(.*?)\s*;", done.stdout, re.MULTILINE)
     return [label or instruction for label, instruction in lines]
 
@@ -239,11 +242,11 @@ def waited_for(code):
 
 @needs_disassembler
 @pytest.mark.parametrize("storage", ["float32", "bfloat16"])
-def test_machine_code_has_whole_accesses_of_global_memory_alone(tmp_path, storage):
+def test_machine_code_has_whole_accesses_of_global_memory_alone(storage):
     node = neuron.LIFNode(surrogate_function=surrogate.ATan())
     program = program_of(node, storage)
     for name, bits in (("forward", "STG.E.64"), ("backward", "LDG.E.64")):
-        code = machine_code(text_of(program, storage, name), tmp_path)
+        code = machine_code(text_of(program, storage, name))
         opcodes = {word for line in code for word in line.split()[:2]}
         wide = {op.removesuffix(".CONSTANT") for op in opcodes if op.startswith(("LDG", "STG"))}
         kept = {bits} if "bit" in program.saved else set()
@@ -252,11 +255,11 @@ def test_machine_code_has_whole_accesses_of_global_memory_alone(tmp_path, storag
 
 
 @needs_disassembler
-def test_a_step_is_fetched_while_the_one_before_is_computed(tmp_path):
+def test_a_step_is_fetched_while_the_one_before_is_computed():
     program = program_of(neuron.LIFNode(surrogate_function=surrogate.ATan()), "bfloat16")
-    for name, read in (("forward", "x0"), ("backward", "g0")):
-        text = text_of(program, "bfloat16", name)
-        assert not waited_for(machine_code(text, tmp_path))
-        late = text.replace(f"row_{read} = next_{read};", f"row_{read} = load(base_{read});")
-        assert late != text
-        assert waited_for(machine_code(late, tmp_path))
+    for name in NAMES:
+        assert not waited_for(machine_code(text_of(program, "bfloat16", name)))
+    text = text_of(program, "bfloat16", "forward")
+    late = text.replace("row_x0 = next_x0;", "row_x0 = load(base_x0);")
+    assert late != text
+    assert waited_for(machine_code(late))
