@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from . import cpp, cuda, eager, fused, torch_program
+from . import cpp, cuda, eager, fused, torch_program, triton
 from .call import Call
 
 __all__ = [
@@ -55,6 +55,7 @@ def fused_backend(name: str, engine: fused.Engine) -> Backend:
 
 # In the order in which 'auto' prefers them.
 BACKENDS: dict[str, Backend] = {
+    "triton": fused_backend("triton", triton.engine()),
     "cupy": fused_backend(
         "cupy", fused.Engine(cuda.forward, cuda.backward, cuda.why_not, cuda.prepare)
     ),
