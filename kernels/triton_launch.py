@@ -1,4 +1,4 @@
-"""Loads the Triton of a program and launches it: on a CUDA device, or interpreted."""
+"""Loads the Triton of a program and launches it on a CUDA device."""
 
 import functools
 import hashlib
@@ -21,10 +21,11 @@ __all__ = [
     "Shape",
     "compile_only",
     "compiled",
-    "interpret",
     "launch",
+    "load",
     "probe",
     "shape_of",
+    "text_of",
 ]
 
 # Bytes that a thread reads or writes at once.
@@ -39,9 +40,6 @@ OPTIONS = {
 
 # With so many threads on each processor, they hide the memory's latency from each other.
 ENOUGH = 512
-
-# Neurons of a program, interpreted: the interpreter's time is per program.
-LARGEST = 65536
 
 PROBE = """
 def probe(found_ptr):
@@ -127,26 +125,9 @@ def probe(index: int) -> None:
 
     with torch.cuda.device(index):
         found = torch.zeros(1, device="cuda")
-        triton.jit(_load(PROBE, triton.jit)["probe"])[(1,)](found, **OPTIONS)
+        triton.jit(load(PROBE, triton.jit)["probe"])[(1,)](found, **OPTIONS)
         if found.item() != 1.0:
             raise RuntimeError("a kernel that stores 1 stored something else")
-
-
-def interpret(run: Launch, ahead: int = 1, largest: int = LARGEST) -> None:
-    """Run a kernel by Triton's interpreter, on CPU tensors.
-
-    Arguments:
-        run: The kernel and its arguments.
-        ahead: How many steps ahead inputs are fetched.
-        largest: Most neurons of a program.
-    """
-    import numpy as np
-
-    block = min(largest, 1 << (run.layout.size - 1).bit_length())
-    kernel = _interpreted(run.program, run.kinds, run.layout.dtype, ahead, run.name)
-    # What is not a number is none in numpy either, and no reason to warn.
-    with np.errstate(all="ignore"):
-        kernel[run.programs(block)](**run.arguments, **run.constants(block))
 
 
 def compiled(run: Launch, ahead: int) -> Any:
@@ -179,7 +160,8 @@ def _processors(device: torch.device) -> int:
 
 
 @functools.cache
-def _text(program: Program, kinds: tuple[str, ...], dtype: torch.dtype, ahead: int) -> str:
+def text_of(program: Program, kinds: tuple[str, ...], dtype: torch.dtype, ahead: int) -> str:
+    """The source of a program, which fetches inputs so many steps ahead."""
     return source(program, kinds, str(dtype).removeprefix("torch."), ahead)
 
 
@@ -194,7 +176,7 @@ def _compiled(
 ) -> Any:
     import triton
 
-    function = _load(_text(program, kinds, dtype, ahead), triton.jit)[name]
+    function = load(text_of(program, kinds, dtype, ahead), triton.jit)[name]
     # Triton would compile anew for each kind of number and of address.
     free = [
         key
@@ -205,18 +187,7 @@ def _compiled(
     return triton.jit(function, do_not_specialize=free)
 
 
-@functools.cache
-def _interpreted(
-    program: Program, kinds: tuple[str, ...], dtype: torch.dtype, ahead: int, name: str
-) -> Any:
-    from triton.runtime.interpreter import InterpretedFunction
-
-    # The functions above a kernel stay plain ones: interpreted, it may call them as they are.
-    namespace = _load(_text(program, kinds, dtype, ahead), lambda function: function)
-    return InterpretedFunction(namespace[name])
-
-
-def _load(text: str, jit: Callable[[Any], Any]) -> dict[str, Any]:
+def load(text: str, jit: Callable[[Any], Any]) -> dict[str, Any]:
     """What a source defines.
 
     Triton reads the text of its functions, which linecache has: so no file is needed, which

@@ -3,12 +3,12 @@
 The interpreter takes some milliseconds per program and step, so sizes and times are small.
 """
 
-import functools
+import sys
 
 import pytest
 import torch
 from cases import DTYPES, NEURONS, TOLERANCE, sequence
-from foreign_neurons import FOREIGN, Refractory
+from foreign_neurons import FOREIGN
 from reference import relative_error
 from spikeframe.kernels import backend, fused
 from spikeframe.kernels.layout import Layout
@@ -19,6 +19,7 @@ from spikeframe import kernels, neuron, surrogate
 pytest.importorskip("triton", reason="triton is not installed")
 
 from spikeframe.kernels import triton, triton_launch
+from spikeframe.kernels.triton_interpret import interpret
 
 # v_reset, detach_reset.
 RESETS = ((0.0, False), (-0.3, True), (None, False), (None, True))
@@ -69,7 +70,7 @@ def use(monkeypatch, ahead=1, largest=65536):
 
     def run(launch):
         runs.append(launch)
-        triton_launch.interpret(launch, ahead, largest)
+        interpret(launch, ahead, largest)
 
     row = backend._fused("triton", triton.engine(run))
     monkeypatch.setitem(backend.BACKENDS, "triton", row)
@@ -97,20 +98,24 @@ def results(node, x_seqs, loss, v=None):
     return spikes.detach(), node.v.detach(), grads
 
 
-def compare(make, *x_seqs, loss=spikes_and_state, v=None):
-    """``make(backend)`` gives a node; inputs keep their strides."""
+def compare(make, *x_seqs, loss=spikes_and_state, v=None, exact=True):
+    """``make(backend)`` gives a node; inputs keep their strides.
+
+    A node that is made of + - * / and sqrt has exactly the eager state.
+    """
     expected = results(make("eager"), x_seqs, loss, v)
     found = results(make("triton"), x_seqs, loss, v)
     dtype = x_seqs[0].dtype
     assert found[0].dtype == dtype
     assert torch.equal(found[0], expected[0])
-    assert torch.equal(found[1].nan_to_num(), expected[1].nan_to_num())
-    assert torch.equal(found[1].isnan(), expected[1].isnan())
-    for grad, right in zip(found[2], expected[2], strict=True):
-        assert grad.dtype == right.dtype
-        assert grad.shape == right.shape
-        assert torch.equal(grad.isnan(), right.isnan())
-        error = relative_error(grad.nan_to_num(), right.nan_to_num())
+    if exact:
+        assert torch.equal(found[1].nan_to_num(), expected[1].nan_to_num())
+    pairs = zip((found[1], *found[2]), (expected[1], *expected[2]), strict=True)
+    for value, right in pairs:
+        assert value.dtype == right.dtype
+        assert value.shape == right.shape
+        assert torch.equal(value.isnan(), right.isnan())
+        error = relative_error(value.nan_to_num(), right.nan_to_num())
         assert error <= TOLERANCE[dtype]
 
 
@@ -133,7 +138,8 @@ def test_every_neuron_and_reset(case, v_reset, detach_reset):
 @pytest.mark.parametrize(("name", "build", "n"), FOREIGN, ids=lambda row: str(row))
 def test_every_neuron_of_a_user(name, build, n, dtype):
     x_seqs = [sequence((4, 5), T=9, seed=i, dtype=dtype) for i in range(n)]
-    compare(lambda backend: build(step_mode="m", backend=backend), *x_seqs)
+    exact = name not in ("conductance", "two-inputs")
+    compare(lambda backend: build(step_mode="m", backend=backend), *x_seqs, exact=exact)
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
@@ -159,7 +165,8 @@ def test_positions_beyond_32_bits_are_counted(monkeypatch):
     def constants(self, block):
         return {"UNIT": self.unit, "BLOCK": block, "INDEX": tl.int64}
 
-    run = triton_launch.Launch(None, (), "forward", Layout(torch.empty(1, 2**31 - 9, device="meta")), {}, 1)
+    layout = Layout(torch.empty(1, 2**31 - 9, device="meta"))
+    run = triton_launch.Launch(None, (), "forward", layout, {}, 1)
     assert run.constants(8)["INDEX"] == tl.int32
     assert run.constants(64)["INDEX"] == tl.int64
     monkeypatch.setattr(triton_launch.Launch, "constants", constants)
@@ -206,7 +213,9 @@ def test_inputs_and_upstream_gradients_in_any_layout(layout, monkeypatch):
     view = LAYOUTS[layout](x_seq)
     compare(lif(), view, loss=lambda node, spikes: (spikes * LAYOUTS[layout](x_seq)).sum())
     if layout in ("steps apart", "channels last", "expanded in time"):
-        address = results(lif()("triton"), [view], spikes_and_state) and runs[2].arguments["x0_ptr"]
+        address = (
+            results(lif()("triton"), [view], spikes_and_state) and runs[2].arguments["x0_ptr"]
+        )
         assert address.data_ptr() == view.data_ptr()
 
     def loss(node, spikes):
@@ -359,7 +368,7 @@ def test_a_launch_without_a_device_says_what_to_do():
 
 
 def test_a_machine_without_triton_says_so(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "triton", None)
+    monkeypatch.setitem(sys.modules, "triton", None)
     triton._why_not_triton.cache_clear()
     try:
         reason = kernels.why_not(neuron.LIFNode(), "triton", "cuda")

@@ -1,0 +1,69 @@
+"""Runs Triton kernels without a device, by Triton's interpreter: slow, to test them."""
+
+import contextlib
+import functools
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from .program import Program
+from .triton_launch import Launch, load, text_of
+
+__all__ = ["interpret"]
+
+# The interpreter's time is per program and step, whatever the size.
+LARGEST = 65536
+
+
+def interpret(run: Launch, ahead: int = 1, largest: int = LARGEST) -> None:
+    """Run a kernel on CPU tensors.
+
+    Arguments:
+        run: The kernel and its arguments.
+        ahead: How many steps ahead inputs are fetched.
+        largest: Most neurons of a program.
+    """
+    block = min(largest, 1 << (run.layout.size - 1).bit_length())
+    kernel = _interpreted(run.program, run.kinds, run.layout.dtype, ahead, run.name)
+    with _as_on_a_device():
+        kernel[run.programs(block)](**run.arguments, **run.constants(block))
+
+
+@functools.cache
+def _interpreted(
+    program: Program, kinds: tuple[str, ...], dtype: torch.dtype, ahead: int, name: str
+) -> Any:
+    from triton.runtime.interpreter import InterpretedFunction
+
+    # The functions above a kernel stay plain ones: interpreted, it may call them as they are.
+    namespace = load(text_of(program, kinds, dtype, ahead), lambda function: function)
+    return InterpretedFunction(namespace[name])
+
+
+@contextlib.contextmanager
+def _as_on_a_device() -> Iterator[None]:
+    """Round to bfloat16, where the interpreter cuts off, and do not warn of what is no number."""
+    import numpy as np
+    from triton.runtime.interpreter import interpreter_builder
+
+    interpreter_builder.create_fp_trunc = _truncate
+    try:
+        with np.errstate(all="ignore"):
+            yield
+    finally:
+        del interpreter_builder.create_fp_trunc
+
+
+def _truncate(source: Any, dtype: Any) -> Any:
+    """A block as a narrower floating-point dtype, rounded to nearest even."""
+    import numpy as np
+    import triton.language as tl
+    from triton.runtime.interpreter import TensorHandle, interpreter_builder
+
+    if dtype.scalar != tl.bfloat16:
+        return interpreter_builder.cast_impl(source, dtype)
+    values = source.data.astype(np.float32)
+    bits = values.view(np.uint32)
+    rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
+    return TensorHandle(np.where(values == values, rounded, 0x7FC0).astype(np.uint16), tl.bfloat16)
