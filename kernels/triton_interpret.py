@@ -43,20 +43,20 @@ def _interpreted(
 
 @contextlib.contextmanager
 def _as_on_a_device() -> Iterator[None]:
-    """Round to bfloat16, where the interpreter cuts off, and do not warn of what is no number."""
+    """Convert bfloat16 rightly, as the interpreter does not, and be silent about nan."""
     import numpy as np
     from triton.runtime.interpreter import interpreter_builder
 
-    interpreter_builder.create_fp_trunc = _truncate
+    interpreter_builder.create_fp_trunc, interpreter_builder.create_fp_ext = _narrow, _widen
     try:
         with np.errstate(all="ignore"):
             yield
     finally:
-        del interpreter_builder.create_fp_trunc
+        del interpreter_builder.create_fp_trunc, interpreter_builder.create_fp_ext
 
 
-def _truncate(source: Any, dtype: Any) -> Any:
-    """A block as a narrower floating-point dtype, rounded to nearest even."""
+def _narrow(source: Any, dtype: Any) -> Any:
+    """A block as a narrower dtype, rounded to nearest even."""
     import numpy as np
     import triton.language as tl
     from triton.runtime.interpreter import TensorHandle, interpreter_builder
@@ -67,3 +67,15 @@ def _truncate(source: Any, dtype: Any) -> Any:
     bits = values.view(np.uint32)
     rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
     return TensorHandle(np.where(values == values, rounded, 0x7FC0).astype(np.uint16), tl.bfloat16)
+
+
+def _widen(source: Any, dtype: Any) -> Any:
+    """A block as a wider dtype, subnormal numbers too."""
+    import numpy as np
+    import triton.language as tl
+    from triton.runtime.interpreter import TensorHandle, interpreter_builder
+
+    if source.dtype.scalar == tl.bfloat16:
+        wide = (source.data.astype(np.uint32) << 16).view(np.float32)
+        source = TensorHandle(wide, tl.float32)
+    return interpreter_builder.cast_impl(source, dtype)

@@ -59,7 +59,6 @@ PREDICATES = {
     "and": "{0} & {1}",
     "or": "{0} | {1}",
     "not": "~{0}",
-    "isnan": "{0} != {0}",
 }
 
 # Loads without `other` leave lanes outside undefined; nothing of theirs is ever stored.
@@ -124,8 +123,14 @@ class _Kernel:
         n, m = p.n_outputs, p.n_states
         for i, result in enumerate(results[:n]):
             self._write(f"o{i}", result)
+        bits = []
         for i, (kind, result) in enumerate(zip(p.saved, results[n + m :], strict=True)):
-            self._write_bit(f"k{i}", result) if kind == "bit" else self._save(f"k{i}", result)
+            if kind == "bit":
+                bits.append((f"k{i}", result))
+            else:
+                self._save(f"k{i}", result)
+        for i in range(0, len(bits), 4):
+            self._write_bits(bits[i : i + 4])
         self._carry("v", results[n : n + m])
         return self._text("forward", backward=False)
 
@@ -236,21 +241,29 @@ class _Kernel:
             result = f"storable_({result}, {torch.finfo(getattr(torch, self.storage)).max!r})"
         self._write(name, result)
 
-    def _write_bit(self, name: str, result: str) -> None:
-        """Eight steps in a byte, the first lowest."""
-        self.arguments.append(f"{name}_ptr")
-        self.enter += [
-            f"{name}_row = @START@ * size",
-            f"{name}_byte = tl.full([BLOCK], 0, tl.int32)",
-        ]
+    def _write_bits(self, bits: Sequence[tuple[str, str]]) -> None:
+        """Up to four sequences of bits, eight steps in a byte, the first lowest.
+
+        Their bytes share one register for each neuron.
+        """
+        word = f"{bits[0][0]}_word"
+        self.enter.append(f"{word} = tl.full([BLOCK], 0, tl.int32)")
+        new = " | ".join(
+            f"tl.where({result}, 1 << ((t & 7) + {8 * j}), 0)"
+            for j, (_, result) in enumerate(bits)
+        )
         self.body += [
-            f"{name}_older = tl.where((t & 7) == 0, 0, 255)",
-            f"{name}_byte = ({name}_byte & {name}_older) | tl.where({result}, 1 << (t & 7), 0)",
-            f"{name}_full = ((t & 7) == 7) | (t == T - 1)",
-            f"tl.store({name}_ptr + {name}_row + at, tl.cast({name}_byte, tl.uint8), "
-            f"mask=at < tl.where({name}_full, size, 0))",
-            f"{name}_row += tl.where({name}_full, size, 0)",
+            f"{word} = ({word} & tl.where((t & 7) == 0, 0, -1)) | {new}",
+            f"{word}_full = ((t & 7) == 7) | (t == T - 1)",
         ]
+        for j, (name, _) in enumerate(bits):
+            self.arguments.append(f"{name}_ptr")
+            self.enter.append(f"{name}_row = @START@ * size")
+            self.body += [
+                f"tl.store({name}_ptr + {name}_row + at, tl.cast({word} >> {8 * j}, tl.uint8), "
+                f"mask=at < tl.where({word}_full, size, 0))",
+                f"{name}_row += tl.where({word}_full, size, 0)",
+            ]
 
     def _total(self, name: str, result: str) -> None:
         """The sum over time, per neuron."""
