@@ -13,7 +13,7 @@ from .layout import Layout
 from .program import Program
 from .triton_launch import ACCESS, Launch, compile_only, launch, probe
 
-__all__ = ["engine", "kinds_of", "prepare", "rehearse", "why_not"]
+__all__ = ["engine", "kinds_of", "prepare", "rehearse", "why_not", "why_not_here"]
 
 Run = Callable[[Launch], None]
 
@@ -33,7 +33,7 @@ def engine(run: Run = launch) -> Engine:
     forward, backward = functools.partial(_forward, run), functools.partial(_backward, run)
     if run is launch:
         return Engine(forward, backward, why_not, prepare)
-    return Engine(forward, backward, lambda device: _why_not_triton())
+    return Engine(forward, backward, lambda device: why_not_here())
 
 
 def _forward(
@@ -92,13 +92,23 @@ def why_not(device: torch.device) -> str | None:
             f"Triton kernels run on a CUDA device, not on {device.type}: move net and input to "
             "one by .cuda()"
         )
-    reason = _why_not_triton()
+    reason = why_not_here()
     if reason is not None:
         return reason
     if not torch.cuda.is_available():
         return "torch finds no CUDA device: install a driver and a torch that is built for CUDA"
     index = torch.cuda.current_device() if device.index is None else device.index
     return _why_not_on(index)
+
+
+@functools.cache
+def why_not_here() -> str | None:
+    """Why Triton is not to be had, or None."""
+    try:
+        importlib.import_module("triton")
+    except ImportError as error:
+        return f"triton cannot be imported ({error}): pip install triton"
+    return None
 
 
 def prepare(
@@ -149,15 +159,6 @@ def kinds_of(parameters: Sequence[Tensor | float], device: torch.device) -> tupl
         return "scalar" if parameter.device == device else "number"
 
     return tuple(map(kind, parameters))
-
-
-@functools.cache
-def _why_not_triton() -> str | None:
-    try:
-        importlib.import_module("triton")
-    except ImportError as error:
-        return f"triton cannot be imported ({error}): pip install triton"
-    return None
 
 
 @functools.cache

@@ -10,7 +10,7 @@ import torch
 from cases import DTYPES, NEURONS, TOLERANCE, sequence
 from foreign_neurons import FOREIGN
 from reference import relative_error
-from spikeframe.kernels import backend, fused
+from spikeframe.kernels import fused
 from spikeframe.kernels.layout import Layout
 from torch import nn
 
@@ -72,8 +72,13 @@ def use(monkeypatch, ahead=1, largest=65536):
         runs.append(launch)
         interpret(launch, ahead, largest)
 
-    row = backend._fused("triton", triton.engine(run))
-    monkeypatch.setitem(backend.BACKENDS, "triton", row)
+    engine = triton.engine(run)
+    row = kernels.Backend(
+        "triton",
+        lambda call: fused.run(engine, call),
+        lambda node, device, call: fused.why_not(engine, node, device, call),
+    )
+    monkeypatch.setitem(kernels.BACKENDS, "triton", row)
     return runs
 
 
@@ -369,10 +374,10 @@ def test_a_launch_without_a_device_says_what_to_do():
 
 def test_a_machine_without_triton_says_so(monkeypatch):
     monkeypatch.setitem(sys.modules, "triton", None)
-    triton._why_not_triton.cache_clear()
+    triton.why_not_here.cache_clear()
     try:
         reason = kernels.why_not(neuron.LIFNode(), "triton", "cuda")
         assert reason.startswith("triton cannot be imported (")
         assert reason.endswith("): pip install triton")
     finally:
-        triton._why_not_triton.cache_clear()
+        triton.why_not_here.cache_clear()
