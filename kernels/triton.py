@@ -174,7 +174,7 @@ def _why_not_on(index: int) -> str | None:
     try:
         probe(index)
     except Exception as error:
-        return f"Triton does not work on cuda:{index}: {_first_line(error)}"
+        return f"Triton does not work on cuda:{index}: {_summary(error)}"
     return None
 
 
@@ -185,12 +185,14 @@ def _prepared(
     try:
         rehearse(lambda run: compile_only(run, index), program, kinds, dtype)
     except Exception as error:
-        return f"Triton cannot compile this program: {_first_line(error)}"
+        return f"Triton cannot compile this program: {_summary(error)}"
     return None
 
 
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+def _summary(error: Exception) -> str:
+    """The first and the last line: where, and what."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return " .. ".join(dict.fromkeys((lines[0].strip(), lines[-1].strip())))
 
 
 class _Call:
