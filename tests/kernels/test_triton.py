@@ -3,8 +3,10 @@
 The interpreter takes some milliseconds per program and step, so sizes and times are small.
 """
 
+import contextlib
 import sys
 
+import numpy as np
 import pytest
 import torch
 from cases import DTYPES, NEURONS, TOLERANCE, sequence
@@ -70,7 +72,8 @@ def use(monkeypatch, ahead=1, largest=65536):
 
     def run(launch):
         runs.append(launch)
-        interpret(launch, ahead, largest)
+        with only_within(launch.arguments.values()):
+            interpret(launch, ahead, largest)
 
     engine = triton.engine(run)
     row = kernels.Backend(
@@ -80,6 +83,42 @@ def use(monkeypatch, ahead=1, largest=65536):
     )
     monkeypatch.setitem(kernels.BACKENDS, "triton", row)
     return runs
+
+
+@contextlib.contextmanager
+def only_within(arguments):
+    """Let a kernel load and store within its arguments alone: elsewhere a device may fault."""
+    from triton.runtime.interpreter import interpreter_builder as builder
+
+    tensors = sorted((a for a in arguments if torch.is_tensor(a)), key=torch.Tensor.data_ptr)
+    begin = np.array([t.data_ptr() for t in tensors], dtype=np.uint64)
+    length = [
+        1 + sum((n - 1) * s for n, s in zip(t.shape, t.stride(), strict=True)) for t in tensors
+    ]
+    bytes_ = [n * t.itemsize for n, t in zip(length, tensors, strict=True)]
+    end = np.maximum.accumulate(begin + np.array(bytes_, dtype=np.uint64))
+    load, store = builder.create_masked_load, builder.create_masked_store
+
+    def check(pointers, mask):
+        width = pointers.get_element_ty().primitive_bitwidth // 8
+        address = pointers.data[np.broadcast_to(mask.data, pointers.data.shape)]
+        at = np.searchsorted(begin, address, side="right") - 1
+        assert (at >= 0).all(), "an access before all arguments"
+        assert (address + np.uint64(width) <= end[at]).all(), "an access behind an argument"
+
+    def checked_load(pointers, mask, *rest):
+        check(pointers, mask)
+        return load(pointers, mask, *rest)
+
+    def checked_store(pointers, value, mask, *rest):
+        check(pointers, mask)
+        return store(pointers, value, mask, *rest)
+
+    builder.create_masked_load, builder.create_masked_store = checked_load, checked_store
+    try:
+        yield
+    finally:
+        del builder.create_masked_load, builder.create_masked_store
 
 
 def weights(value):
