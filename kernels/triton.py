@@ -28,7 +28,7 @@ def engine(run: Run = launch) -> Engine:
     """The engine that runs programs by Triton.
 
     Arguments:
-        run: What runs a kernel; ``triton_interpret.interpret`` does so on CPU tensors.
+        run: What runs a kernel; the tests have one that interprets them on CPU tensors.
     """
     forward, backward = functools.partial(_forward, run), functools.partial(_backward, run)
     if run is launch:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 import torch
+from spikeframe.kernels import triton
 from spikeframe.kernels.backend import BACKENDS, fused_backend
 from spikeframe.kernels.fused import Engine
 
@@ -52,4 +53,16 @@ def _cuda_on_cpu() -> Engine:
     return ENGINE
 
 
-ENGINES = (EngineCase("cupy", _cuda_on_cpu), EngineCase("cpp"), EngineCase("torch"))
+def _interpreted_triton() -> Engine:
+    from triton_on_cpu import interpret
+
+    return triton.engine(interpret)
+
+
+ENGINES = (
+    # The interpreter takes milliseconds per step.
+    EngineCase("triton", _interpreted_triton, sizes=(63, 1000), steps=(1, 2, 9)),
+    EngineCase("cupy", _cuda_on_cpu),
+    EngineCase("cpp"),
+    EngineCase("torch"),
+)

@@ -21,7 +21,7 @@ from spikeframe import kernels, neuron, surrogate
 pytest.importorskip("triton", reason="triton is not installed")
 
 from spikeframe.kernels import triton, triton_launch
-from spikeframe.kernels.triton_interpret import interpret
+from triton_on_cpu import interpret
 
 # v_reset, detach_reset.
 RESETS = ((0.0, False), (-0.3, True), (None, False), (None, True))

@@ -11,7 +11,7 @@ from spikeframe.kernels.program import Code, Line, Program
 pytest.importorskip("triton", reason="triton is not installed")
 
 from spikeframe.kernels import triton
-from spikeframe.kernels.triton_interpret import interpret
+from triton_on_cpu import interpret
 
 ENGINE = triton.engine(interpret)
 INF, NAN = float("inf"), float("nan")

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-
-from .program import Program
-from .triton_launch import Launch, load, text_of
+from spikeframe.kernels.program import Program
+from spikeframe.kernels.triton_launch import Launch, load, text_of
 
 __all__ = ["interpret"]
 
