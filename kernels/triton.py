@@ -36,55 +36,6 @@ def engine(run: Run = launch) -> Engine:
     return Engine(forward, backward, lambda device: why_not_here())
 
 
-def _forward(
-    run: Run,
-    program: Program,
-    layout: Layout,
-    x_seqs: Sequence[Tensor],
-    states: Sequence[Tensor],
-    parameters: Sequence[Tensor | float],
-) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-    call = _Call(program, layout, parameters)
-    for i, x_seq in enumerate(x_seqs):
-        call.read(f"x{i}", layout.match(x_seq))
-    last = [call.carry(f"v{i}", layout.match_step(state)) for i, state in enumerate(states)]
-    outputs = [call.use(f"o{i}", layout.sequence()) for i in range(program.n_outputs)]
-    saved = [call.use(f"k{i}", layout.saved(kind)) for i, kind in enumerate(program.saved)]
-    call.run(run, "forward")
-    return outputs, last, saved
-
-
-def _backward(
-    run: Run,
-    program: Program,
-    layout: Layout,
-    output_grads: Sequence[Tensor | None],
-    state_grads: Sequence[Tensor | None],
-    saved: Sequence[Tensor],
-    x_seqs: dict[int, Tensor],
-    parameters: Sequence[Tensor | float],
-) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-    call = _Call(program, layout, parameters)
-    for i, grad in enumerate(output_grads):
-        call.read(f"g{i}", None if grad is None else layout.match(grad))
-    for i, (kind, sequence) in enumerate(zip(program.saved, saved, strict=True)):
-        if kind == "bit":
-            call.use(f"k{i}", layout.match(sequence, torch.uint8))
-        else:
-            call.read(f"k{i}", layout.match(sequence))
-    for i, x_seq in x_seqs.items():
-        call.read(f"x{i}", layout.match(x_seq))
-    first = [
-        call.carry(f"c{i}", None if grad is None else layout.match_step(grad))
-        for i, grad in enumerate(state_grads)
-    ]
-    x_grads = [call.use(f"d{i}", layout.sequence()) for i in range(program.n_inputs)]
-    n = len(program.differentiated)
-    totals = [call.use(f"total{i}", layout.step()) for i in range(n)]
-    call.run(run, "backward")
-    return x_grads, first, totals
-
-
 def why_not(device: torch.device) -> str | None:
     """Why Triton cannot run on a device, or None."""
     if device.type != "cuda":
@@ -159,6 +110,55 @@ def kinds_of(parameters: Sequence[Tensor | float], device: torch.device) -> tupl
         return "scalar" if parameter.device == device else "number"
 
     return tuple(map(kind, parameters))
+
+
+def _forward(
+    run: Run,
+    program: Program,
+    layout: Layout,
+    x_seqs: Sequence[Tensor],
+    states: Sequence[Tensor],
+    parameters: Sequence[Tensor | float],
+) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+    call = _Call(program, layout, parameters)
+    for i, x_seq in enumerate(x_seqs):
+        call.read(f"x{i}", layout.match(x_seq))
+    last = [call.carry(f"v{i}", layout.match_step(state)) for i, state in enumerate(states)]
+    outputs = [call.use(f"o{i}", layout.sequence()) for i in range(program.n_outputs)]
+    saved = [call.use(f"k{i}", layout.saved(kind)) for i, kind in enumerate(program.saved)]
+    call.run(run, "forward")
+    return outputs, last, saved
+
+
+def _backward(
+    run: Run,
+    program: Program,
+    layout: Layout,
+    output_grads: Sequence[Tensor | None],
+    state_grads: Sequence[Tensor | None],
+    saved: Sequence[Tensor],
+    x_seqs: dict[int, Tensor],
+    parameters: Sequence[Tensor | float],
+) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+    call = _Call(program, layout, parameters)
+    for i, grad in enumerate(output_grads):
+        call.read(f"g{i}", None if grad is None else layout.match(grad))
+    for i, (kind, sequence) in enumerate(zip(program.saved, saved, strict=True)):
+        if kind == "bit":
+            call.use(f"k{i}", layout.match(sequence, torch.uint8))
+        else:
+            call.read(f"k{i}", layout.match(sequence))
+    for i, x_seq in x_seqs.items():
+        call.read(f"x{i}", layout.match(x_seq))
+    first = [
+        call.carry(f"c{i}", None if grad is None else layout.match_step(grad))
+        for i, grad in enumerate(state_grads)
+    ]
+    x_grads = [call.use(f"d{i}", layout.sequence()) for i in range(program.n_inputs)]
+    n = len(program.differentiated)
+    totals = [call.use(f"total{i}", layout.step()) for i in range(n)]
+    call.run(run, "backward")
+    return x_grads, first, totals
 
 
 @functools.cache

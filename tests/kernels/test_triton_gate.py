@@ -135,7 +135,9 @@ def test_every_operation_compiles(storage, tmp_path):
     unary = sorted(set(triton_source.OPERATIONS) - {*names, "where", "float"})
     lines += [Line(f"u{i}", op, ("w",)) for i, op in enumerate(unary)]
     outputs = [line.target for line in lines if line.target[0] != "c"]
-    program = Program(2, 0, 1, Code(tuple(lines), tuple(outputs)), len(outputs))
+    # What is handed on may be a number, a parameter, or a truth value: states stay what they are.
+    states = [0.5, "p0", "c0"]
+    program = Program(2, len(states), 1, Code(tuple(lines), (*outputs, *states)), len(outputs))
     runs = []
     engine.rehearse(runs.append, program, ("number",), getattr(torch, storage))
     text = triton_launch.text_of(program, ("number",), getattr(torch, storage), 1)
