@@ -3,6 +3,8 @@
 A stub stands for the driver: all is as it would be with a device, but nothing runs.
 """
 
+import sys
+
 import pytest
 import torch
 from cases import sequence
@@ -10,7 +12,7 @@ from spikeframe.kernels.cache import traced
 from spikeframe.kernels.layout import Layout
 from spikeframe.kernels.program import Code, Line, Program
 
-from spikeframe import neuron
+from spikeframe import kernels, neuron
 
 pytest.importorskip("triton", reason="triton is not installed")
 
@@ -146,3 +148,25 @@ def test_devices_that_triton_does_not_serve_are_named(stub, monkeypatch):
     assert triton.why_not(torch.device("cuda", 102)) is None
     monkeypatch.setattr(torch.version, "hip", "6.0")
     assert "nobody measured on others" in triton.why_not(torch.device("cuda", 103))
+
+
+def test_off_a_device_the_reason_says_what_to_do():
+    assert ENGINE.why_not(torch.device("cpu")) == (
+        "Triton kernels run on a CUDA device, not on cpu: move net and input to one by .cuda()"
+    )
+
+
+def test_without_a_device_the_reason_says_so(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert "torch finds no CUDA device" in kernels.why_not(neuron.LIFNode(), "triton", "cuda")
+
+
+def test_without_triton_the_reason_says_so(monkeypatch):
+    monkeypatch.setitem(sys.modules, "triton", None)
+    triton.why_not_here.cache_clear()
+    try:
+        reason = kernels.why_not(neuron.LIFNode(), "triton", "cuda")
+    finally:
+        triton.why_not_here.cache_clear()
+    assert reason.startswith("triton cannot be imported (")
+    assert reason.endswith("): pip install triton")

@@ -2,7 +2,7 @@
 
 import contextlib
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
@@ -25,7 +25,7 @@ def interpret(run: Launch, ahead: int = 1, largest: int = LARGEST) -> None:
     """
     block = min(largest, 1 << (run.layout.size - 1).bit_length())
     kernel = _interpreted(run.program, run.kinds, run.layout.dtype, ahead, run.name)
-    with _as_on_a_device():
+    with _as_on_a_device(), _only_within(run.arguments.values()):
         kernel[run.programs(block)](**run.arguments, **run.constants(block))
 
 
@@ -78,3 +78,40 @@ def _widen(source: Any, dtype: Any) -> Any:
         wide = (source.data.astype(np.uint32) << 16).view(np.float32)
         source = TensorHandle(wide, tl.float32)
     return interpreter_builder.cast_impl(source, dtype)
+
+
+@contextlib.contextmanager
+def _only_within(arguments: Iterable[Any]) -> Iterator[None]:
+    """Let a kernel load and store within its arguments alone: elsewhere a device may fault."""
+    import numpy as np
+    from triton.runtime.interpreter import interpreter_builder as builder
+
+    tensors = sorted((a for a in arguments if torch.is_tensor(a)), key=torch.Tensor.data_ptr)
+    begin = np.array([t.data_ptr() for t in tensors], dtype=np.uint64)
+    length = [
+        1 + sum((n - 1) * s for n, s in zip(t.shape, t.stride(), strict=True)) for t in tensors
+    ]
+    bytes_ = [n * t.itemsize for n, t in zip(length, tensors, strict=True)]
+    end = np.maximum.accumulate(begin + np.array(bytes_, dtype=np.uint64))
+    load, store = builder.create_masked_load, builder.create_masked_store
+
+    def check(pointers: Any, mask: Any) -> None:
+        width = pointers.get_element_ty().primitive_bitwidth // 8
+        address = pointers.data[np.broadcast_to(mask.data, pointers.data.shape)]
+        at = np.searchsorted(begin, address, side="right") - 1
+        assert (at >= 0).all(), "an access before all arguments"
+        assert (address + np.uint64(width) <= end[at]).all(), "an access behind an argument"
+
+    def checked_load(pointers: Any, mask: Any, *rest: Any) -> Any:
+        check(pointers, mask)
+        return load(pointers, mask, *rest)
+
+    def checked_store(pointers: Any, value: Any, mask: Any, *rest: Any) -> Any:
+        check(pointers, mask)
+        return store(pointers, value, mask, *rest)
+
+    builder.create_masked_load, builder.create_masked_store = checked_load, checked_store
+    try:
+        yield
+    finally:
+        del builder.create_masked_load, builder.create_masked_store
