@@ -81,7 +81,7 @@ def results(node, x_seqs, loss, v, device):
         wanted.append(node.v)
     spikes = node(*x_seqs)
     grads = torch.autograd.grad(loss(node, spikes), wanted)
-    assert spikes.device == node.v.device == torch.device(device, spikes.device.index)
+    assert spikes.device == node.v.device == x_seqs[0].device
     return spikes.detach().cpu(), node.v.detach().cpu(), [grad.cpu() for grad in grads]
 
 
