@@ -25,6 +25,7 @@ class IFNode(BaseNode):
         step_mode: 's' for one step per call, 'm' for a sequence.
         backend: 'auto', 'eager', 'torch', 'cpp', 'triton' or 'cupy'.
         store_v_seq: Keep V of all steps as ``v_seq``.
+        store_state_seqs: Keep every state of all steps, as ``state_seqs`` by name.
     Shape:
         input, output: [N, \*] when step_mode is 's', [T, N, \*] when it is 'm'.
     State:

@@ -39,6 +39,7 @@ class LIFNode(BaseNode):
         step_mode: 's' for one step per call, 'm' for a sequence.
         backend: 'auto', 'eager', 'torch', 'cpp', 'triton' or 'cupy'.
         store_v_seq: Keep V of all steps as ``v_seq``.
+        store_state_seqs: Keep every state of all steps, as ``state_seqs`` by name.
     Shape:
         input, output: [N, \*] when step_mode is 's', [T, N, \*] when it is 'm'.
     State:
@@ -72,6 +73,7 @@ class LIFNode(BaseNode):
         step_mode: str = "s",
         backend: str = "auto",
         store_v_seq: bool = False,
+        store_state_seqs: bool = False,
     ) -> None:
         super().__init__(
             v_threshold,
@@ -81,6 +83,7 @@ class LIFNode(BaseNode):
             step_mode,
             backend,
             store_v_seq,
+            store_state_seqs,
         )
         self.set_parameter("tau", tau)
         check_tau("tau", self.tau)

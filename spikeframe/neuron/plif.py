@@ -37,6 +37,7 @@ class ParametricLIFNode(BaseNode):
         step_mode: 's' for one step per call, 'm' for a sequence.
         backend: 'auto', 'eager', 'torch', 'cpp', 'triton' or 'cupy'.
         store_v_seq: Keep V of all steps as ``v_seq``.
+        store_state_seqs: Keep every state of all steps, as ``state_seqs`` by name.
     Shape:
         input, output: [N, \*] when step_mode is 's', [T, N, \*] when it is 'm'.
     State:
@@ -67,6 +68,7 @@ class ParametricLIFNode(BaseNode):
         step_mode: str = "s",
         backend: str = "auto",
         store_v_seq: bool = False,
+        store_state_seqs: bool = False,
     ) -> None:
         super().__init__(
             v_threshold,
@@ -76,6 +78,7 @@ class ParametricLIFNode(BaseNode):
             step_mode,
             backend,
             store_v_seq,
+            store_state_seqs,
         )
         if not isinstance(init_tau, Tensor):
             init_tau = check_number("init_tau", init_tau)

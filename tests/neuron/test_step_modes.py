@@ -1,5 +1,7 @@
 """One step at a time and a whole sequence are the same computation, bit for bit."""
 
+from typing import ClassVar
+
 import pytest
 import torch
 from cases import DTYPES, NEURONS, RESETS, SIZES, TOLERANCE, sequence
@@ -90,3 +92,42 @@ def test_backward_through_time_is_linear_in_T(case):
         selects += "Select" in node.name()
         queue += [parent for parent, _ in node.next_functions]
     assert selects == 0
+
+
+class Adaptive(neuron.LIFNode):
+    """Two states, one of them shaped by a parameter per neuron."""
+
+    reset_parameters: ClassVar = neuron.LIFNode.reset_parameters | {"w": "w_rest"}
+
+    def __init__(self, w_rest=0.25, **kwargs):
+        super().__init__(**kwargs)
+        self.set_parameter("w_rest", w_rest)
+        self.register_memory("w", None)
+
+    def neuronal_charge(self, x):
+        super().neuronal_charge(x - self.w)
+        self.w = 0.5 * self.w
+
+
+@pytest.mark.parametrize("backend", ["eager", "torch", "auto"])
+@pytest.mark.parametrize("w_rest", [0.25, torch.tensor([0.25, 0.5, 0.75])])
+def test_every_state_is_kept_when_asked_for(w_rest, backend):
+    x_seq = sequence((2, 3)).requires_grad_()
+    kept = {"store_state_seqs": True, "backend": backend}
+    single, multi = (Adaptive(w_rest, step_mode=m, **kept) for m in "sm")
+    states = []
+    for x in x_seq.detach():
+        single(x)
+        states.append((single.v, single.w))
+    multi(x_seq)
+    assert list(multi.state_seqs) == ["v", "w"]
+    for name, seq in zip("vw", zip(*states, strict=True), strict=True):
+        assert torch.equal(multi.state_seqs[name], torch.stack(seq))
+        assert torch.equal(single.state_seqs[name], torch.stack(seq))
+    assert torch.equal(multi.state_seqs["w"][0], 0.5 * torch.as_tensor(w_rest).expand(2, 3))
+    assert torch.equal(multi.v_seq, multi.state_seqs["v"])
+    multi.state_seqs["v"].sum().backward()
+    assert x_seq.grad.abs().sum() > 0
+    assert not Adaptive(store_v_seq=True).state_seqs
+    multi.reset()
+    assert not multi.state_seqs
