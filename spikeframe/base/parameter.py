@@ -15,6 +15,7 @@ __all__ = [
     "check_positive",
     "check_real",
     "finite_threshold",
+    "precise",
     "show",
 ]
 
@@ -30,6 +31,15 @@ def finite_threshold(v_threshold: Scalar) -> Scalar:
     if isinstance(v_threshold, Tensor):
         return torch.where(torch.isinf(v_threshold), 0.0, v_threshold)
     return 0.0 if abs(v_threshold) == math.inf else v_threshold
+
+
+def precise(value: Scalar) -> Tensor:
+    """A number as a tensor in double precision, for functions of it; a tensor as it is.
+
+    Of a number that the equations read, ``precise(self.dt).exp()`` is what ``math.exp`` gives,
+    and a new number is no new kernel.
+    """
+    return value if isinstance(value, Tensor) else torch.as_tensor(value, dtype=torch.float64)
 
 
 def check_real(name: str, value: Tensor) -> None:

@@ -178,6 +178,11 @@ class TracedModule(MemoryModule):
             setattr(self, name, check_number(name, value))
         self._equation_parameters = (*self._equation_parameters, name)
 
+    def set_parameters(self, **values: Scalar) -> None:
+        """Set several, each as :meth:`set_parameter` does."""
+        for name, value in values.items():
+            self.set_parameter(name, value)
+
     def shaped_memories(self) -> list[str]:
         """The memories of the state's shape."""
         known = self.reset_parameters

@@ -1,9 +1,67 @@
 """Spiking neurons as modules: their state inside, one step or a sequence at a time."""
 
+from .adaptive import AdaptBaseNode, AdExNode, IzhikevichNode
+from .alif import ALIFNode
 from .base_node import BaseNode
+from .clif import ComplementaryLIFNode
+from .cuba import CUBALIFNode
+from .dsr import DSRIFNode, DSRLIFNode
+from .glif import GatedLIFNode
+from .ilif import ILIFNode
 from .integrate_and_fire import IFNode
+from .klif import KLIFNode
+from .liaf import LIAFNode
 from .lif import LIFNode
+from .mpbn import MPBNBaseNode, MPBNLIFNode
 from .node import Node
+from .noisy import Noisy, powerlaw_noise
+from .nonlinear import EIFNode, QIFNode
+from .online import OTTTLIFNode, SLTTLIFNode
 from .plif import ParametricLIFNode
+from .psn import PSN, MaskedPSN, SlidingPSN
+from .raf import RAFNode
+from .readout import NonSpikingBaseNode, NonSpikingIFNode, NonSpikingLIFNode
+from .refractory import Refractory
+from .simple import SimpleBaseNode, SimpleIFNode, SimpleLIFNode
+from .ternary import TernaryIFNode, TernaryLIFNode
 
-__all__ = ["BaseNode", "IFNode", "LIFNode", "Node", "ParametricLIFNode"]
+__all__ = [
+    "ALIFNode",
+    "AdExNode",
+    "AdaptBaseNode",
+    "BaseNode",
+    "CUBALIFNode",
+    "ComplementaryLIFNode",
+    "DSRIFNode",
+    "DSRLIFNode",
+    "EIFNode",
+    "GatedLIFNode",
+    "IFNode",
+    "ILIFNode",
+    "IzhikevichNode",
+    "KLIFNode",
+    "LIAFNode",
+    "LIFNode",
+    "MPBNBaseNode",
+    "MPBNLIFNode",
+    "MaskedPSN",
+    "NonSpikingBaseNode",
+    "NonSpikingIFNode",
+    "NonSpikingLIFNode",
+    "Node",
+    "Noisy",
+    "OTTTLIFNode",
+    "PSN",
+    "ParametricLIFNode",
+    "QIFNode",
+    "RAFNode",
+    "Refractory",
+    "SLTTLIFNode",
+    "SimpleBaseNode",
+    "SimpleIFNode",
+    "SimpleLIFNode",
+    "SlidingPSN",
+    "TernaryIFNode",
+    "TernaryLIFNode",
+    "powerlaw_noise",
+]

@@ -114,11 +114,14 @@ class BaseNode(Node):
 
     def neuronal_reset(self, spike: Tensor) -> None:
         """Set ``self.v`` to V[t] from H[t] and the spike S[t]."""
+        self.v = self.voltage_reset(self.v, spike, self.v_threshold)
+
+    def voltage_reset(self, h: Tensor, spike: Tensor, v_threshold: Scalar) -> Tensor:
+        """The potential V[t] from H[t], the spike S[t], and what a soft reset subtracts."""
         spike_d = spike.detach() if self.detach_reset else spike
         if self.v_reset is None:
-            self.v = self.jit_soft_reset(self.v, spike_d, self.v_threshold)
-        else:
-            self.v = self.jit_hard_reset(self.v, spike_d, self.v_reset)
+            return self.jit_soft_reset(h, spike_d, v_threshold)
+        return self.jit_hard_reset(h, spike_d, self.v_reset)
 
     def single_step_forward(self, x: Tensor, *inputs: Any) -> Tensor:
         """Charge, fire, reset."""

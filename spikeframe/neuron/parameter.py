@@ -8,6 +8,7 @@ from ..base.parameter import (
     check_positive,
     check_real,
     finite_threshold,
+    precise,
     show,
 )
 
@@ -19,5 +20,6 @@ __all__ = [
     "check_positive",
     "check_real",
     "finite_threshold",
+    "precise",
     "show",
 ]

@@ -1,0 +1,301 @@
+r"""Neurons trained by differentiation on spike representation (DSR).
+
+Forward they spike; backward they are a clamped function of the mean input, the value that the
+mean output approaches with the number of steps.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..base import MultiStepModule
+from ..base.location import Location
+from .base_node import BaseNode
+from .parameter import check_flag, check_number, check_positive, precise, show
+
+__all__ = ["DSRIFNode", "DSRLIFNode"]
+
+
+class _DSRNode(MultiStepModule, BaseNode):
+    """Spikes of a learned height, whose gradient is that of a representation of the sequence."""
+
+    def __init__(
+        self,
+        T: int,
+        v_threshold: float,
+        alpha: float,
+        v_threshold_training: bool,
+        v_threshold_grad_scaling: float,
+        v_threshold_lower_bound: float,
+        step_mode: str,
+        backend: str,
+        store_v_seq: bool,
+    ) -> None:
+        height = torch.tensor(check_number("v_threshold", v_threshold))
+        learned = check_flag("v_threshold_training", v_threshold_training)
+        super().__init__(
+            nn.Parameter(height) if learned else height,
+            None,
+            step_mode=step_mode,
+            backend=backend,
+            store_v_seq=store_v_seq,
+        )
+        if isinstance(T, bool) or not isinstance(T, int):
+            raise TypeError(f"T must be an int, the number of steps, got {T!r}")
+        self.T = T
+        self.alpha = check_number("alpha", alpha)
+        if not 0.0 < self.alpha <= 1.0:
+            raise ValueError(f"alpha must be greater than 0 and at most 1, got {alpha}")
+        self.v_threshold_lower_bound = check_number(
+            "v_threshold_lower_bound", v_threshold_lower_bound
+        )
+        check_positive("v_threshold_lower_bound", self.v_threshold_lower_bound)
+        if v_threshold < v_threshold_lower_bound:
+            raise ValueError(
+                f"v_threshold must be at least v_threshold_lower_bound, got {v_threshold} and "
+                f"{v_threshold_lower_bound}"
+            )
+        self.v_threshold_grad_scaling = check_number(
+            "v_threshold_grad_scaling", v_threshold_grad_scaling
+        )
+
+    @property
+    def height(self) -> Tensor:
+        """What a spike counts: the threshold, at least its lower bound."""
+        return torch.as_tensor(self.v_threshold).clamp(min=self.v_threshold_lower_bound)
+
+    def neuronal_fire(self) -> Tensor:
+        """A spike of the height, where the membrane reaches alpha of it."""
+        fired = self.v >= self.alpha * self.height
+        return fired.to(self.v.dtype) * self.height
+
+    def neuronal_reset(self, spike: Tensor) -> None:
+        """Subtract what was fired."""
+        self.v = self.v - spike
+
+    def multi_step_forward(self, x_seq: Tensor, *input_seqs: Any) -> Tensor:
+        """Spikes forward, the representation backward."""
+        if x_seq.dim() and x_seq.shape[0] != self.T:
+            raise ValueError(
+                f"{Location(self)} takes sequences of T={self.T} steps, got {x_seq.shape[0]}"
+            )
+        with torch.no_grad():
+            spikes = super().multi_step_forward(x_seq, *input_seqs)
+        if not torch.is_grad_enabled():
+            return spikes
+        return _Representation.apply(spikes, *self.representation(x_seq))
+
+    def representation(self, x_seq: Tensor) -> tuple[Tensor, Tensor]:
+        r"""What the output stands for, [N, \*], and the weight of each step's gradient, [T]."""
+        raise NotImplementedError(f"{type(self).__name__} must define representation(x_seq)")
+
+    def scaled_height(self) -> Tensor:
+        """The height, whose gradient is scaled."""
+        height = self.height
+        return height.detach() + self.v_threshold_grad_scaling * (height - height.detach())
+
+    def extra_repr(self) -> str:
+        """The arguments, for print."""
+        return (
+            f"T={self.T}, v_threshold={show(torch.as_tensor(self.v_threshold).detach())}, "
+            f"alpha={self.alpha}, backend={self.backend}"
+        )
+
+
+class DSRIFNode(_DSRNode):
+    r"""Integrate-and-fire neuron trained by differentiation on spike representation.
+
+    .. math::
+        H[t] &= V[t-1] + X[t] \\
+        S[t] &= V_{th} \Theta(H[t] - \alpha V_{th}) \\
+        V[t] &= H[t] - S[t] \\
+        \frac{\partial}{\partial \bar X} \frac{1}{T} \sum_t S[t] &:=
+            1 \text{ if } 0 \le \bar X \le V_{th} \text{ else } 0, \qquad
+        \bar X = \frac{1}{T} \sum_t X[t]
+
+    Where the mean input exceeds the threshold, the gradient goes to the threshold instead. The
+    membrane is kept until the next reset, as that of every node (SpikingJelly's starts anew at
+    every call).
+
+    Arguments:
+        T: Number of steps of a sequence.
+        v_threshold: Height of a spike :math:`V_{th}`.
+        alpha: Threshold, as a part of the height, 0 to 1.
+        v_threshold_training: Learn the height.
+        v_threshold_grad_scaling: Factor of its gradient.
+        v_threshold_lower_bound: The height is at least this.
+        step_mode: 'm', as the gradient is that of a sequence.
+        backend, store_v_seq: As of :class:`BaseNode`.
+    Shape:
+        input, output: [T, N, \*].
+    State:
+        v: membrane potential after the reset, [N, \*]; starts at 0.
+    Raises:
+        TypeError: An argument is of another type.
+        ValueError: An argument is outside of what is allowed, or a sequence has another number of
+            steps.
+    References:
+        | Training High-Performance Low-Latency Spiking Neural Networks by Differentiation on
+          Spike Representation (Meng et al., 2022)
+        | https://arxiv.org/abs/2205.00459
+
+    Example:
+        >>> node = DSRIFNode(T=4, v_threshold=1.0)
+        >>> x_seq = torch.full((4, 1), 0.4, requires_grad=True)
+        >>> spikes = node(x_seq)
+        >>> spikes.mean(0).sum().backward()
+        >>> spikes.detach().flatten(), x_seq.grad.sum()
+        (tensor([0., 1., 0., 1.]), tensor(1.))
+    """
+
+    def __init__(
+        self,
+        T: int = 20,
+        v_threshold: float = 6.0,
+        alpha: float = 0.5,
+        v_threshold_training: bool = True,
+        v_threshold_grad_scaling: float = 1.0,
+        v_threshold_lower_bound: float = 0.01,
+        step_mode: str = "m",
+        backend: str = "auto",
+        store_v_seq: bool = False,
+    ) -> None:
+        super().__init__(
+            T,
+            v_threshold,
+            alpha,
+            v_threshold_training,
+            v_threshold_grad_scaling,
+            v_threshold_lower_bound,
+            step_mode,
+            backend,
+            store_v_seq,
+        )
+
+    def neuronal_charge(self, x: Tensor) -> None:
+        """Integrate."""
+        self.v = self.v + x
+
+    def representation(self, x_seq: Tensor) -> tuple[Tensor, Tensor]:
+        """The mean input, clamped to 0 and the height."""
+        rate = _mean(x_seq)
+        represented = torch.where(rate > self.height, self.scaled_height(), rate.clamp(min=0.0))
+        return represented, torch.ones(self.T, dtype=rate.dtype, device=rate.device)
+
+
+class DSRLIFNode(_DSRNode):
+    r"""Leaky integrate-and-fire neuron trained by differentiation on spike representation.
+
+    .. math::
+        H[t] &= \beta V[t-1] + (1 - \beta) X[t], \qquad \beta = e^{-dt / \tau} \\
+        S[t] &= V_{th} \Theta(H[t] - \alpha V_{th}), \qquad Y[t] = S[t] / dt \\
+        V[t] &= H[t] - S[t]
+
+    Backward, the output's mean with weights :math:`w_t \propto e^{-(T - t) dt / \tau}` is
+    :math:`\bar X / \tau` where the input's mean with these weights is between 0 and
+    :math:`\tau V_{th} / dt`, and the height's above.
+
+    Arguments:
+        T: Number of steps of a sequence.
+        v_threshold: Height of a spike :math:`V_{th}`.
+        tau: Membrane time constant, in the unit of delta_t.
+        delta_t: Length of a step :math:`dt`.
+        alpha: Threshold, as a part of the height, 0 to 1.
+        v_threshold_training: Learn the height.
+        v_threshold_grad_scaling: Factor of its gradient.
+        v_threshold_lower_bound: The height is at least this.
+        step_mode: 'm', as the gradient is that of a sequence.
+        backend, store_v_seq: As of :class:`BaseNode`.
+    Shape:
+        input, output: [T, N, \*].
+    State:
+        v: membrane potential after the reset, [N, \*]; starts at 0.
+    Raises:
+        TypeError: An argument is of another type.
+        ValueError: An argument is outside of what is allowed, or a sequence has another number of
+            steps.
+    References:
+        | Training High-Performance Low-Latency Spiking Neural Networks by Differentiation on
+          Spike Representation (Meng et al., 2022)
+        | https://arxiv.org/abs/2205.00459
+
+    Example:
+        >>> node = DSRLIFNode(T=20, v_threshold=0.1, tau=1.0)
+        >>> node(torch.full((20, 1), 0.5)).mean().item()
+        0.5
+    """
+
+    def __init__(
+        self,
+        T: int = 20,
+        v_threshold: float = 1.0,
+        tau: float = 2.0,
+        delta_t: float = 0.05,
+        alpha: float = 0.3,
+        v_threshold_training: bool = True,
+        v_threshold_grad_scaling: float = 1.0,
+        v_threshold_lower_bound: float = 0.1,
+        step_mode: str = "m",
+        backend: str = "auto",
+        store_v_seq: bool = False,
+    ) -> None:
+        super().__init__(
+            T,
+            v_threshold,
+            alpha,
+            v_threshold_training,
+            v_threshold_grad_scaling,
+            v_threshold_lower_bound,
+            step_mode,
+            backend,
+            store_v_seq,
+        )
+        self.tau, self.delta_t = check_number("tau", tau), check_number("delta_t", delta_t)
+        check_positive("tau", self.tau)
+        check_positive("delta_t", self.delta_t)
+
+    def neuronal_charge(self, x: Tensor) -> None:
+        """Decay and integrate."""
+        beta = precise(-self.delta_t / self.tau).exp()
+        self.v = beta * self.v + (1.0 - beta) * x
+
+    def single_step_forward(self, x: Tensor, *inputs: Any) -> Tensor:
+        """The spikes of a step, per unit of time."""
+        return super().single_step_forward(x, *inputs) / self.delta_t
+
+    def representation(self, x_seq: Tensor) -> tuple[Tensor, Tensor]:
+        """The mean input over tau within the bounds, the height above them."""
+        ages = torch.arange(self.T - 1, -1, -1, dtype=torch.float64)
+        weights = (-self.delta_t / self.tau * ages).exp()
+        mean = _mean(x_seq)
+        weights = (weights / weights.sum()).to(mean)
+        rate = torch.tensordot(weights, x_seq.detach().to(mean.dtype), 1)
+        most = self.height.detach() / self.delta_t * self.tau
+        within = torch.where((rate > 0) & (rate < most), mean / self.tau, 0.0)
+        above = torch.where(rate > most, self.delta_t * self.scaled_height(), 0.0)
+        return within + above, weights * self.T
+
+    def extra_repr(self) -> str:
+        """The arguments, for print."""
+        return f"{super().extra_repr()}, tau={self.tau}, delta_t={self.delta_t}"
+
+
+class _Representation(torch.autograd.Function):
+    """The spikes, with the gradient of what they stand for."""
+
+    @staticmethod
+    def forward(ctx: Any, spikes: Tensor, represented: Tensor, weights: Tensor) -> Tensor:
+        ctx.save_for_backward(weights)
+        ctx.dtype = represented.dtype
+        return spikes.view_as(spikes)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[None, Tensor, None]:
+        (weights,) = ctx.saved_tensors
+        return None, torch.tensordot(weights, grads[0].to(ctx.dtype), 1), None
+
+
+def _mean(x_seq: Tensor) -> Tensor:
+    dtype = torch.float64 if x_seq.dtype == torch.float64 else torch.float32
+    return x_seq.mean(0, dtype=dtype)
