@@ -121,7 +121,7 @@ class Tile:
     def _carry(self, name: str, successor: str, value: Tensor) -> None:
         """Let the first step find the value, and each other what the one before it left."""
         if name in self._trails:
-            self._rows[name][-1 if self._backward else 0].copy_(value)
+            self._trails[name][-1 if self._backward else 0].copy_(value)
             return
         left, pair = self._rows[successor], self._pairs.get(successor)
         if pair is not None:

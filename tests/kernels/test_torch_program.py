@@ -170,3 +170,18 @@ def test_the_complement_of_a_comparison_is_not_the_opposite_comparison():
         node(x_seq).sum().backward()
         grads.append(x_seq.grad.tolist())
     assert grads == [[[1.0, 1.0, 0.0]]] * 2
+
+
+class Forgetful(neuron.IFNode):
+    """No gradient passes from step to step, so what is carried back is read all at once only."""
+
+    def neuronal_charge(self, x):
+        self.v = self.v.detach()
+        super().neuronal_charge(x)
+
+
+@pytest.mark.parametrize("tile", TILES, ids=str)
+def test_a_state_without_a_history(tile, monkeypatch):
+    monkeypatch.setattr(torch_program, "TILE", tile[0])
+    monkeypatch.setattr(torch_program, "WIDTH", tile[1])
+    compare(Forgetful, sequence((5, 13)))
