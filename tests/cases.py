@@ -1,15 +1,16 @@
 """The registry: every parametrised test reads its neurons, sizes and dtypes here.
 
-A new neuron is tested by one row of NEURONS: how to make it, and its charge equation written
-out once more, literally, for a float64 reference.
+A new neuron is tested by one row of EVERY_NEURON: how to make it, and its equations written out
+once more, literally, for a float64 reference.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from layers import LAYERS
+from neuron_case import RESETS, NeuronCase, sequence
+from spikingjelly_cases import SPIKINGJELLY
 from surrogates import SURROGATES
 from torch import Tensor
 
@@ -17,6 +18,7 @@ from spikeframe import neuron
 
 __all__ = [
     "DTYPES",
+    "EVERY_NEURON",
     "INPUTS",
     "LAYERS",
     "LAYOUTS",
@@ -42,9 +44,6 @@ DTYPES = tuple(TOLERANCE)
 
 # One step, [N, *]: scalar, single, odd, prime and image-like.
 SIZES = ((), (1,), (3, 7), (2, 3, 5), (2, 4, 3, 3))
-
-# v_reset, detach_reset.
-RESETS = ((0.0, False), (0.0, True), (-0.3, False), (None, False), (None, True))
 
 # What people write for a readout that never fires, and what is always fired.
 THRESHOLDS = (1e9, float("inf"), -1.0)
@@ -85,22 +84,6 @@ LAYOUTS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-@dataclass(frozen=True)
-class NeuronCase:
-    """A neuron and its literal charge ``h = charge(v, x, rest, node)``."""
-
-    name: str
-    make: Callable[..., neuron.BaseNode]
-    charge: Callable[[Tensor, Tensor, float, Any], Tensor]
-    arguments: dict[str, Any] = field(default_factory=dict)
-
-    def __call__(self, **overrides: Any) -> neuron.BaseNode:
-        return self.make(**(self.arguments | overrides))
-
-    def __str__(self) -> str:
-        return self.name
-
-
 def _sigmoid(node: Any) -> Tensor:
     return 1 / (1 + torch.exp(-node.w.double()))
 
@@ -133,9 +116,5 @@ NEURONS = (
     ),
 )
 
-
-def sequence(size: tuple[int, ...], T: int = 7, seed: int = 0, **options: Any) -> Tensor:
-    """A random input [T, N, *] under which neurons of threshold 1 sometimes fire."""
-    generator = torch.Generator().manual_seed(seed)
-    x_seq = torch.rand(T, *size, generator=generator, dtype=torch.float64) * 2.4 - 0.3
-    return x_seq.to(**({"dtype": torch.float32} | options))
+# All of them: NEURONS are tried in every way, the others in a few.
+EVERY_NEURON = (*NEURONS, *SPIKINGJELLY)

@@ -1,13 +1,13 @@
 """The equations of a neuron written out in float64, for comparison."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
 
-__all__ = ["literal_sequence", "relative_error", "replay"]
+__all__ = ["fire", "literal_sequence", "relative_error", "replay"]
 
 
 class _Spike(torch.autograd.Function):
@@ -24,30 +24,29 @@ class _Spike(torch.autograd.Function):
         return grads[0] / (1 + (torch.pi * u) ** 2), None
 
 
-def literal_sequence(case: Any, node: Any, x_seq: Tensor, spikes: Tensor, v: Any = None) -> Any:
-    """V [T, N, *] and the spikes of the literal equations, replaying the spike train given.
+def fire(u: Tensor, given: Tensor) -> Tensor:
+    """The spike that is given, with the gradient of ATan (alpha = 2) at u.
 
     Replaying keeps one spike flipped by rounding from changing everything after it; that the
     train is right is checked where the membrane is clear of the threshold.
     """
-    rest = 0.0 if node.v_reset is None else node.v_reset
-    v = torch.full_like(x_seq[0], rest) if v is None else v
-    out, v_seq = [], []
-    for x, given in zip(x_seq.unbind(0), spikes.to(x_seq).unbind(0), strict=True):
-        h = case.charge(v, x, rest, node)
-        u = h - node.v_threshold
-        clear = u.detach().abs() > 1e-4
-        assert torch.equal((u.detach() >= 0)[clear], given.bool()[clear])
-        s = _Spike.apply(u, given)
-        reset = s.detach() if node.detach_reset else s
-        v = (
-            h - reset * node.v_threshold
-            if node.v_reset is None
-            else reset * rest + (1 - reset) * h
-        )
-        out.append(s)
-        v_seq.append(v)
-    return torch.stack(out), torch.stack(v_seq)
+    clear = u.detach().abs() > 1e-4
+    assert torch.equal((u.detach() >= 0)[clear], given.bool()[clear])
+    return _Spike.apply(u, given)
+
+
+def literal_sequence(
+    case: Any, node: Any, inputs: Sequence[Tensor], given: Tensor
+) -> tuple[Tensor, list[Tensor]]:
+    """Outputs and each state [T, N, *] of the literal equations, replaying the outputs given."""
+    reset = (*map(node.get_reset_value, case.states), *case.hidden)
+    states = tuple(torch.as_tensor(v, dtype=torch.float64).expand_as(inputs[0][0]) for v in reset)
+    outputs, kept = [], []
+    for *x, s in zip(*(seq.unbind(0) for seq in inputs), given.to(inputs[0]), strict=True):
+        output, states = case.step(node, states, x, s)
+        outputs.append(output)
+        kept.append(states[: len(case.states)])
+    return torch.stack(outputs), [torch.stack(seq) for seq in zip(*kept, strict=True)]
 
 
 def relative_error(value: Tensor, reference: Tensor) -> float:

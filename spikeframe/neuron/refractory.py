@@ -23,8 +23,8 @@ class Refractory(BaseNode):
 
     Arguments:
         args, kwargs: Of the class it is mixed into.
-        tau_ref: Refractory period :math:`\tau_{ref} > 0`, in time steps; a number, tensor or
-            nn.Parameter (which gets no gradient).
+        tau_ref: Refractory period :math:`\tau_{ref} > 0`, in time steps; a number, or a
+            tensor.
     Shape:
         input, output: [N, \*] when step_mode is 's', [T, N, \*] when it is 'm'.
     State:

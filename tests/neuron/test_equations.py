@@ -2,51 +2,63 @@
 
 import pytest
 import torch
-from cases import NEURONS, RESETS, SIZES, TOLERANCE, sequence
+from cases import EVERY_NEURON, NEURONS, SIZES, TOLERANCE, sequence
 from reference import literal_sequence, relative_error
 
 from spikeframe import surrogate
 
 
-def run(node, x_seq):
-    """Spikes, V, and the gradients to input and parameters under fixed random cotangents."""
-    x_seq = x_seq.detach().requires_grad_()
-    spikes = node(x_seq)
-    weights = sequence(tuple(x_seq.shape[1:]), T=x_seq.shape[0], seed=1, dtype=spikes.dtype)
-    last = sequence(tuple(x_seq.shape[1:]), T=1, seed=2, dtype=node.v.dtype)[0]
-    ((spikes * weights).sum() + (node.v * last).sum()).backward()
-    return spikes.detach(), x_seq.grad, {n: p.grad for n, p in node.named_parameters()}
+def loss_of(outputs, states):
+    """Fixed random cotangents of the outputs and of each last state."""
+    options = {"dtype": outputs.dtype, "T": len(outputs)}
+    loss = (outputs * sequence(tuple(outputs.shape[1:]), seed=1, **options)).sum()
+    for i, state in enumerate(states):
+        loss = loss + (state * sequence(tuple(state.shape), T=1, seed=2 + i).to(state)[0]).sum()
+    return loss
 
 
-def literal(case, node, x_seq, spikes):
-    x_seq = x_seq.detach().double().requires_grad_()
-    out, v_seq = literal_sequence(case, node, x_seq, spikes)
-    weights = sequence(tuple(x_seq.shape[1:]), T=x_seq.shape[0], seed=1, dtype=torch.float64)
-    last = sequence(tuple(x_seq.shape[1:]), T=1, seed=2, dtype=torch.float64)[0]
+def run(node, inputs, states=("v",)):
+    """Outputs, and the gradients of inputs and parameters."""
+    inputs = [x.detach().requires_grad_() for x in inputs]
+    outputs = node(*inputs)
+    loss_of(outputs, [getattr(node, name) for name in states]).backward()
+    grads = {n: p.grad for n, p in node.named_parameters()}
+    return outputs.detach(), [x.grad for x in inputs], grads
+
+
+def literal(case, node, inputs, given):
+    inputs = [x.detach().double().requires_grad_() for x in inputs]
+    outputs, state_seqs = literal_sequence(case, node, inputs, given)
     for parameter in node.parameters():
         parameter.grad = None
-    ((out * weights).sum() + (v_seq[-1] * last).sum()).backward()
-    return v_seq.detach(), x_seq.grad, {n: p.grad for n, p in node.named_parameters()}
+    loss_of(outputs, [seq[-1] for seq in state_seqs]).backward()
+    grads = {n: p.grad for n, p in node.named_parameters()}
+    return outputs.detach(), state_seqs, [x.grad for x in inputs], grads
+
+
+EXHAUSTIVE = [(case, options) for case in NEURONS for options in case.options]
+BRIEF = [(case, options) for case in EVERY_NEURON[len(NEURONS) :] for options in case.options]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize(("v_reset", "detach_reset"), RESETS)
-@pytest.mark.parametrize("case", NEURONS, ids=str)
-def test_neuron_follows_its_equations(case, v_reset, detach_reset, dtype):
-    for size in SIZES:
-        node = case(
-            v_reset=v_reset,
-            detach_reset=detach_reset,
-            surrogate_function=surrogate.ATan(),
-            step_mode="m",
-            store_v_seq=True,
-        ).to(dtype)
-        x_seq = sequence(size, dtype=dtype)
-        spikes, grad, parameter_grads = run(node, x_seq)
-        assert 0 < spikes.mean() < 1 or spikes.numel() == 7
-        v_seq, expected_grad, expected = literal(case, node, x_seq, spikes)
-        assert relative_error(node.v_seq.detach(), v_seq) < TOLERANCE[dtype]
-        assert relative_error(grad, expected_grad) < TOLERANCE[dtype]
+@pytest.mark.parametrize(("case", "options"), EXHAUSTIVE + BRIEF, ids=str)
+def test_neuron_follows_its_equations(case, options, dtype):
+    brief = (case, options) in BRIEF
+    common = case.known(
+        surrogate_function=surrogate.ATan(), backend="torch" if brief else "auto", step_mode="m"
+    )
+    for size in SIZES[2:4] if brief else SIZES:
+        node = case(**{**common, **options, **case.arguments}, store_state_seqs=True).to(dtype)
+        inputs = case.sequences(size, dtype=dtype)
+        outputs, grads, parameter_grads = run(node, inputs, case.states)
+        if case.spikes and outputs.numel() > 7:
+            assert 0 < (outputs != 0).double().mean() < 1
+        expected_outputs, states, expected_grads, expected = literal(case, node, inputs, outputs)
+        assert relative_error(outputs, expected_outputs) < TOLERANCE[dtype]
+        for name, seq in zip(case.states, states, strict=True):
+            assert relative_error(node.state_seqs[name].detach(), seq) < TOLERANCE[dtype], name
+        for grad, expected_grad in zip(grads, expected_grads, strict=True):
+            assert relative_error(grad, expected_grad) < TOLERANCE[dtype]
         for name, value in parameter_grads.items():
             assert relative_error(value, expected[name]) < TOLERANCE[dtype], name
 
@@ -83,9 +95,8 @@ def test_neuron_does_not_depend_on_the_layout(case, layout):
     }
     view = views[layout]
     kwargs = {"surrogate_function": surrogate.ATan(), "step_mode": "m"}
-    spikes, grad, _ = run(case(**kwargs), view)
-    plain_spikes, plain_grad, _ = run(
-        case(**kwargs), view.clone(memory_format=torch.contiguous_format)
-    )
+    spikes, (grad,), _ = run(case(**kwargs), [view])
+    plain = view.clone(memory_format=torch.contiguous_format)
+    plain_spikes, (plain_grad,), _ = run(case(**kwargs), [plain])
     assert torch.equal(spikes, plain_spikes)
     assert torch.equal(grad, plain_grad)

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import pytest
 import torch
-from cases import DTYPES, NEURONS, RESETS, SIZES, TOLERANCE, sequence
+from cases import DTYPES, EVERY_NEURON, NEURONS, RESETS, SIZES, TOLERANCE, sequence
 from reference import relative_error
 
 from spikeframe import functional, neuron
@@ -33,24 +33,57 @@ def test_steps_equal_the_sequence(case, v_reset, detach_reset, dtype):
             assert relative_error(a.grad, b.grad) < max(TOLERANCE[dtype], 1e-5)
 
 
-@pytest.mark.parametrize("case", NEURONS, ids=str)
+MORE = EVERY_NEURON[len(NEURONS) :]
+BOTH = [case for case in MORE if "s" in case().supported_step_mode()]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("case", BOTH, ids=str)
+def test_steps_of_every_neuron_equal_the_sequence(case, dtype):
+    for options in case.options:
+        results = []
+        for step_mode in "sm":
+            node = case(**options, **case.known(backend="torch"), step_mode=step_mode)
+            node.backend = "eager" if step_mode == "s" else "torch"
+            inputs = [x.requires_grad_() for x in case.sequences((2, 3), dtype=dtype)]
+            steps = zip(*inputs, strict=True)
+            output = torch.stack([node(*x) for x in steps]) if step_mode == "s" else node(*inputs)
+            states = [getattr(node, name) for name in case.states]
+            (output.sum() + sum(state.sum() for state in states)).backward()
+            results.append((output, states, [x.grad for x in inputs]))
+        (steps, step_states, step_grads), (whole, states, grads) = results
+        assert steps.dtype == whole.dtype == dtype
+        assert relative_error(steps, whole) < (TOLERANCE[dtype] if not case.spikes else 1e-9)
+        for a, b in zip(step_states, states, strict=True):
+            assert torch.equal(a, b) if case.exact else relative_error(a, b) < 1e-5
+        for a, b in zip(step_grads, grads, strict=True):
+            assert relative_error(a, b) < TOLERANCE[dtype]
+
+
+@pytest.mark.parametrize("case", EVERY_NEURON, ids=str)
 def test_a_reset_neuron_equals_a_fresh_one(case):
-    node, x_seq = case(step_mode="m"), sequence((3, 5))
-    first = node(x_seq)
-    assert not torch.equal(node(x_seq), first)
+    node, inputs = case(step_mode="m", **case.options[0]), case.sequences((8, 5))
+    node.backend = "auto" if case in NEURONS else "torch"
+    first = node(*inputs)
+    assert not torch.equal(node(*inputs), first)
     functional.reset_net(node)
-    assert torch.equal(node(x_seq), first)
+    assert torch.equal(node(*inputs), first)
     functional.reset_net(node)
-    node(sequence((8,)))
+    node(*case.sequences((8,)))
     assert node.v.shape == (8,)
 
 
-@pytest.mark.parametrize("case", NEURONS, ids=str)
+@pytest.mark.parametrize("case", [case for case in EVERY_NEURON if case.name != "GLIF"], ids=str)
 def test_a_split_sequence_equals_the_whole(case):
-    whole, parts, x_seq = case(step_mode="m"), case(step_mode="m"), sequence((3, 5))
-    expected = whole(x_seq)
-    assert torch.equal(torch.cat([parts(x_seq[:3]), parts(x_seq[3:])]), expected)
-    assert torch.equal(parts.v, whole.v)
+    inputs = case.sequences((3, 5))
+    whole, parts = (case(step_mode="m", **case.options[0]) for _ in range(2))
+    for node in (whole, parts):
+        node.backend = "auto" if case in NEURONS else "torch"
+    expected = whole(*inputs)
+    found = [parts(*(x[:3] for x in inputs)), parts(*(x[3:] for x in inputs))]
+    assert torch.equal(torch.cat(found), expected)
+    for name in case.states:
+        assert torch.equal(getattr(parts, name), getattr(whole, name))
 
 
 @pytest.mark.parametrize("case", NEURONS, ids=str)
