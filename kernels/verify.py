@@ -132,7 +132,8 @@ def _inputs(
     node: Any, trace: Trace, parameters: Sequence[Any]
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Inputs and states of several sizes; every other state is as after a reset."""
-    shape = torch.broadcast_shapes(*(p.shape for p in parameters if isinstance(p, Tensor)))
+    known = [*parameters, *(node.get_reset_value(name) for name, _ in trace.states)]
+    shape = torch.broadcast_shapes(*(p.shape for p in known if isinstance(p, Tensor)))
     batch = max(2, min(BATCH, ELEMENTS // max(1, shape.numel())))
     generator = torch.Generator().manual_seed(0)
 
