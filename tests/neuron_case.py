@@ -54,7 +54,9 @@ class NeuronCase:
     exact: bool = True
 
     def __call__(self, **overrides: Any) -> Any:
-        return self.make(**(self.arguments | overrides))
+        with torch.random.fork_rng(devices=()):
+            torch.manual_seed(0)
+            return self.make(**(self.arguments | overrides))
 
     def __str__(self) -> str:
         return self.name

@@ -99,8 +99,8 @@ def test_a_tensor_is_kept_as_a_buffer(case, name, value):
     assert name in dict(node.named_buffers())
     assert f"{name}=tensor[3, 1]" in repr(node)
     node(*(x[0] for x in case.sequences((2, 3, 4))))
+    node.reset()
     with pytest.raises(ValueError, match=rf"{name}.* has shape \[3, 1\], which does not broad"):
-        node.reset()
         node(*(x[0] for x in case.sequences((2, 4))))
 
 
