@@ -161,9 +161,7 @@ class MPBNBaseNode(BaseNode):
             part = self.bn_momentum
             mean = self.mu * (1 - part) + mean * part
             variance = self.sigma2 * (1 - part) + variance * part
-            self.bn_momentum = max(
-                self.bn_momentum * self.bn_decay_momentum, self.bn_min_momentum
-            )
+            self.bn_momentum = max(self.bn_momentum * self.bn_decay_momentum, self.bn_min_momentum)
         self.mu, self.sigma2 = mean, variance
 
 

@@ -93,4 +93,3 @@ class RAFNode(BaseNode):
         u, v = self.u, self.v
         self.u = shrink * (u * cos - v * sin) + x
         self.v = shrink * (u * sin + v * cos)
-
