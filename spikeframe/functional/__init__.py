@@ -7,20 +7,22 @@ from .forward import (
     t_last_multi_step_forward,
     t_last_seq_to_ann_forward,
 )
-from .leaky import beta_from_tau, lif_step, tau_from_beta
+from .leaky import beta_to_tau, lif_step, tau_to_beta
 from .net import detach_net, reset_net, set_backend, set_step_mode
+from .online import ottt_online_training
 
 __all__ = [
-    "beta_from_tau",
+    "beta_to_tau",
     "chunk_multi_step_forward",
     "detach_net",
     "lif_step",
     "multi_step_forward",
+    "ottt_online_training",
     "reset_net",
     "seq_to_ann_forward",
     "set_backend",
     "set_step_mode",
     "t_last_multi_step_forward",
     "t_last_seq_to_ann_forward",
-    "tau_from_beta",
+    "tau_to_beta",
 ]

@@ -6,22 +6,23 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-__all__ = ["beta_from_tau", "lif_step", "tau_from_beta"]
+__all__ = ["tau_to_beta", "lif_step", "beta_to_tau"]
 
 Scalar = float | Tensor
 
 
-def beta_from_tau(tau: Scalar, dt: Scalar = 1.0, *, method: str = "exp") -> Scalar:
+def tau_to_beta(tau: Scalar, dt: Scalar = 1.0, *, method: str = "exp") -> Scalar:
     r"""The decay per step of a membrane with time constant ``tau``.
 
     .. math::
         \beta = e^{-dt / \tau} \quad\text{(exp)} \qquad \beta = 1 - dt / \tau \quad\text{(euler)}
 
-    ``LIFNode(tau=tau)`` decays as 'euler' with dt = 1.
+    A time constant in steps needs no dt: ``LIFNode(tau=tau)`` decays as 'euler' with dt = 1. One
+    in seconds (or milliseconds) needs dt in seconds (or milliseconds).
 
     Arguments:
         tau: Time constant, in the unit of ``dt``; greater than 0 (than ``dt`` for 'euler').
-        dt: Length of a step.
+        dt: Length of a step, in the unit of ``tau``.
         method: 'exp' for the exact decay, 'euler' for the forward Euler step.
     Raises:
         ValueError: tau or dt is out of range, or the method is unknown.
@@ -31,7 +32,7 @@ def beta_from_tau(tau: Scalar, dt: Scalar = 1.0, *, method: str = "exp") -> Scal
         | https://arxiv.org/abs/2109.12894
 
     Example:
-        >>> round(beta_from_tau(5e-3, 1e-3), 3), beta_from_tau(5e-3, 1e-3, method="euler")
+        >>> round(tau_to_beta(5e-3, 1e-3), 3), tau_to_beta(5e-3, 1e-3, method="euler")
         (0.819, 0.8)
     """
     _check_method(method)
@@ -47,7 +48,7 @@ def beta_from_tau(tau: Scalar, dt: Scalar = 1.0, *, method: str = "exp") -> Scal
     return ratio.exp() if isinstance(ratio, Tensor) else math.exp(ratio)
 
 
-def tau_from_beta(beta: Scalar, dt: Scalar = 1.0, *, method: str = "exp") -> Scalar:
+def beta_to_tau(beta: Scalar, dt: Scalar = 1.0, *, method: str = "exp") -> Scalar:
     r"""The time constant of a membrane that decays by ``beta`` per step.
 
     .. math::
@@ -56,13 +57,15 @@ def tau_from_beta(beta: Scalar, dt: Scalar = 1.0, *, method: str = "exp") -> Sca
 
     Arguments:
         beta: Decay per step, greater than 0 and less than 1.
-        dt: Length of a step.
-        method: 'exp' or 'euler', as in :func:`beta_from_tau`.
+        dt: Length of a step; 1 for a time constant in steps, seconds for one in seconds.
+        method: 'exp' or 'euler', as in :func:`tau_to_beta`.
+    Returns:
+        The time constant, in the unit of ``dt``.
     Raises:
         ValueError: beta is out of range, or the method is unknown.
 
     Example:
-        >>> tau_from_beta(0.5, method="euler")
+        >>> beta_to_tau(0.5, method="euler")
         2.0
     """
     _check_method(method)
@@ -94,7 +97,7 @@ def lif_step(
     Arguments:
         x: Input current, weights applied.
         v: Membrane potential before the step.
-        beta: Decay per step, see :func:`beta_from_tau`.
+        beta: Decay per step, see :func:`tau_to_beta`.
         threshold: Firing threshold.
         fire_on: 'post' fires on the potential after this input, 'pre' on the one before it.
         spike: The spike as a function of the distance from the threshold, with its surrogate

@@ -18,6 +18,7 @@ from .convolution import (
 from .dense import Flatten, Linear, Upsample
 from .dropout import Dropout, Dropout2d
 from .normalization import BatchNorm1d, BatchNorm2d, BatchNorm3d, GroupNorm
+from .online import GradwithTrace, OTTTSequential, ReplaceforGrad, SpikeTraceOp
 from .pooling import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
@@ -59,6 +60,7 @@ __all__ = [
     "Dropout",
     "Dropout2d",
     "Flatten",
+    "GradwithTrace",
     "GroupNorm",
     "Linear",
     "MaxPool1d",
@@ -68,7 +70,10 @@ __all__ = [
     "MaxUnpool2d",
     "MaxUnpool3d",
     "MultiStepContainer",
+    "OTTTSequential",
+    "ReplaceforGrad",
     "SeqToANNContainer",
+    "SpikeTraceOp",
     "StatelessLayer",
     "StepModeContainer",
     "TLastMultiStepContainer",

@@ -23,6 +23,22 @@ from .raf import RAFNode
 from .readout import NonSpikingBaseNode, NonSpikingIFNode, NonSpikingLIFNode
 from .refractory import Refractory
 from .simple import SimpleBaseNode, SimpleIFNode, SimpleLIFNode
+from .step import (
+    adex_step,
+    alif_step,
+    clif_step,
+    cuba_step,
+    eif_step,
+    if_step,
+    ilif_step,
+    izhikevich_step,
+    klif_step,
+    lif_step,
+    qif_step,
+    raf_step,
+    ternary_if_step,
+    ternary_lif_step,
+)
 from .ternary import TernaryIFNode, TernaryLIFNode
 
 __all__ = [
@@ -45,11 +61,11 @@ __all__ = [
     "MPBNBaseNode",
     "MPBNLIFNode",
     "MaskedPSN",
+    "Node",
+    "Noisy",
     "NonSpikingBaseNode",
     "NonSpikingIFNode",
     "NonSpikingLIFNode",
-    "Node",
-    "Noisy",
     "OTTTLIFNode",
     "PSN",
     "ParametricLIFNode",
@@ -63,5 +79,19 @@ __all__ = [
     "SlidingPSN",
     "TernaryIFNode",
     "TernaryLIFNode",
+    "adex_step",
+    "alif_step",
+    "clif_step",
+    "cuba_step",
+    "eif_step",
+    "if_step",
+    "ilif_step",
+    "izhikevich_step",
+    "klif_step",
+    "lif_step",
     "powerlaw_noise",
+    "qif_step",
+    "raf_step",
+    "ternary_if_step",
+    "ternary_lif_step",
 ]

@@ -1,7 +1,7 @@
 """Neurons with an adaptation current, which every spike and the membrane itself feed."""
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -47,6 +47,7 @@ class AdaptBaseNode(BaseNode):
     """
 
     reset_parameters: ClassVar = BaseNode.reset_parameters | {"w": "w_rest"}
+    w: Any
     v_rest: Scalar
     w_rest: Scalar
     tau_w: Scalar

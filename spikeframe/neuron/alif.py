@@ -1,6 +1,7 @@
 """The leaky integrate-and-fire neuron with an adaptive threshold."""
 
 from collections.abc import Callable
+from typing import Any
 
 from torch import Tensor
 
@@ -50,6 +51,7 @@ class ALIFNode(LIFNode):
         tensor([1., 0., 1., 0., 1., 0., 0., 1., 0., 0., 0., 1.])
     """
 
+    a: Any
     tau_a: Scalar
     beta: Scalar
 

@@ -1,6 +1,7 @@
 """The leaky integrate-and-fire neuron with a complementary potential."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -49,6 +50,8 @@ class ComplementaryLIFNode(LIFNode):
         tensor([0., 1., 0., 1., 0., 1.])
     """
 
+    m: Any
+
     def __init__(
         self,
         tau: Scalar = 2.0,
@@ -65,7 +68,7 @@ class ComplementaryLIFNode(LIFNode):
             False,
             v_threshold,
             None,
-            surrogate.Rect() if surrogate_function is None else surrogate_function,
+            surrogate_function,
             detach_reset,
             step_mode,
             backend,
@@ -73,6 +76,10 @@ class ComplementaryLIFNode(LIFNode):
             store_state_seqs,
         )
         self.register_memory("m", 0.0)
+
+    def default_surrogate(self) -> Callable[[Tensor], Tensor]:
+        """A new ``surrogate.Rect()``."""
+        return surrogate.Rect()
 
     def neuronal_reset(self, spike: Tensor) -> None:
         """Remember the spike; subtract the threshold and what is remembered."""

@@ -1,6 +1,7 @@
 """The leaky integrate-and-fire neuron with a synaptic current."""
 
 from collections.abc import Callable
+from typing import Any
 
 from torch import Tensor
 
@@ -49,6 +50,7 @@ class CUBALIFNode(BaseNode):
         (tensor([0.2500, 0.1250, 0.0625]), tensor([0.2500, 0.3125, 0.2969]))
     """
 
+    c: Any
     c_decay: Scalar
     v_decay: Scalar
 
@@ -68,7 +70,7 @@ class CUBALIFNode(BaseNode):
         super().__init__(
             v_threshold,
             v_reset,
-            surrogate.Rect() if surrogate_function is None else surrogate_function,
+            surrogate_function,
             detach_reset,
             step_mode,
             backend,
@@ -77,6 +79,10 @@ class CUBALIFNode(BaseNode):
         )
         self.set_parameters(c_decay=c_decay, v_decay=v_decay)
         self.register_memory("c", 0.0)
+
+    def default_surrogate(self) -> Callable[[Tensor], Tensor]:
+        """A new ``surrogate.Rect()``."""
+        return surrogate.Rect()
 
     def neuronal_charge(self, x: Tensor) -> None:
         """The current takes the input, the membrane takes the current."""

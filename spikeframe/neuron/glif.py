@@ -126,7 +126,8 @@ class GatedLIFNode(MultiStepModule, BaseNode):
 
     def neuronal_fire(self) -> Tensor:
         """The spike, where the membrane reaches the learned threshold."""
-        return self.surrogate_function(self.v - self.v_threshold.sigmoid())
+        threshold = torch.as_tensor(self.v_threshold).sigmoid()
+        return self.surrogate_function(self.v - threshold)
 
     def neuronal_reset(self, spike: Tensor) -> None:
         """The next step resets."""

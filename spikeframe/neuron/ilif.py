@@ -1,5 +1,8 @@
 """The leaky integrate-and-fire neuron that fires integers."""
 
+from collections.abc import Callable
+from typing import Any
+
 from torch import Tensor
 
 from .. import surrogate
@@ -59,13 +62,12 @@ class ILIFNode(LIFNode):
         store_v_seq: bool = False,
         store_state_seqs: bool = False,
     ) -> None:
-        count = surrogate.MultiLevelSpikeCount(4)
         super().__init__(
             tau,
             False,
             v_threshold,
             None,
-            count if surrogate_function is None else _check_count(surrogate_function),
+            surrogate_function,
             detach_reset,
             step_mode,
             backend,
@@ -73,6 +75,11 @@ class ILIFNode(LIFNode):
             store_state_seqs,
         )
         check_positive("v_threshold", self.v_threshold)
+        _check_count(self.surrogate_function)
+
+    def default_surrogate(self) -> Callable[[Tensor], Tensor]:
+        """A new ``surrogate.MultiLevelSpikeCount(4)``."""
+        return surrogate.MultiLevelSpikeCount(4)
 
     def neuronal_charge(self, x: Tensor) -> None:
         """Decay and integrate."""
@@ -83,7 +90,7 @@ class ILIFNode(LIFNode):
         return self.surrogate_function(self.v / self.v_threshold)
 
 
-def _check_count(function: surrogate.MultiLevelSpikeCount) -> surrogate.MultiLevelSpikeCount:
+def _check_count(function: Any) -> None:
     if not isinstance(function, surrogate.MultiLevelSpikeCount):
         raise TypeError(
             "surrogate_function must be a surrogate.MultiLevelSpikeCount, which counts the "
@@ -91,4 +98,3 @@ def _check_count(function: surrogate.MultiLevelSpikeCount) -> surrogate.MultiLev
         )
     if not function.spiking:
         raise ValueError("surrogate_function must count spikes, got one with spiking=False")
-    return function

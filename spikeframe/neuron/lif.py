@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Callable
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
 from .base_node import BaseNode
-from .parameter import Scalar, check_flag, show
+from .parameter import Scalar, check_flag, check_number, check_positive, show
 
 __all__ = ["LIFNode"]
 
@@ -88,6 +89,37 @@ class LIFNode(BaseNode):
         self.set_parameter("tau", tau)
         check_tau("tau", self.tau)
         self.decay_input = check_flag("decay_input", decay_input)
+
+    @classmethod
+    def from_rc(
+        cls, r: float, c: float, dt: float = 1e-3, *, method: str = "euler", **options: Any
+    ) -> Self:
+        r"""The neuron of an electric circuit, whose input is the voltage :math:`R I`.
+
+        .. math::
+            \tau = RC / dt \quad\text{(euler)} \qquad
+            \tau = 1 / (1 - e^{-dt / RC}) \quad\text{(exp)}
+
+        Arguments:
+            r: Resistance R of the membrane, such as in ohms.
+            c: Capacitance C of the membrane, in farads then.
+            dt: Length of a step, in the unit of :math:`RC`, seconds then.
+            method: 'euler' for the forward Euler step, 'exp' for the exact decay of a step.
+            options: Further arguments of the node.
+        Raises:
+            ValueError: r, c or dt is not greater than 0, the method is unknown, or a step is too
+                long for it.
+
+        Example:
+            >>> LIFNode.from_rc(r=5.0, c=1e-3, dt=1e-3).tau
+            5.0
+        """
+        for name, value in {"r": r, "c": c, "dt": dt}.items():
+            check_positive(name, check_number(name, value))
+        if method not in ("euler", "exp"):
+            raise ValueError(f"method must be 'euler' or 'exp', got {method!r}")
+        steps = r * c / dt
+        return cls(tau=steps if method == "euler" else -1 / math.expm1(-1 / steps), **options)
 
     def neuronal_charge(self, x: Tensor) -> None:
         """Leak towards the reset potential and integrate."""

@@ -63,6 +63,7 @@ class OTTTLIFNode(SingleStepModule, _OnlineLIFNode):
         tensor([0.])
     """
 
+    trace: Any
     returns_trace = True
     """Tells ``layer.OTTTSequential`` that the node takes spikes and gives spikes and trace."""
 

@@ -166,6 +166,8 @@ class MaskedPSN(_ParallelNode):
         torch.Size([3])
     """
 
+    queue: Any
+    time_step: Any
     mask0: Tensor
     _lambda_: Tensor
 
@@ -215,7 +217,7 @@ class MaskedPSN(_ParallelNode):
 
     def single_step_forward(self, x: Tensor) -> Tensor:
         """The sum over the last k inputs."""
-        t: int = self.time_step
+        t = self.time_step
         if bool(self.lambda_ < 1.0):
             raise RuntimeError(
                 f"{Location(self)} sees later steps as long as lambda_ is less than 1 (now "
@@ -271,6 +273,8 @@ class SlidingPSN(_ParallelNode):
         >>> node(torch.tensor([[0.8], [0.5], [0.8]])).detach().flatten()
         tensor([0., 0., 1.])
     """
+
+    queue: Any
 
     def __init__(
         self,

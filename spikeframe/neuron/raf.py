@@ -1,6 +1,7 @@
 """The resonate-and-fire neuron."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -51,6 +52,7 @@ class RAFNode(BaseNode):
         (0, 2, 0)
     """
 
+    u: Any
     b: Scalar
     omega: Scalar
     dt: Scalar

@@ -47,6 +47,11 @@ class NonSpikingBaseNode(BaseNode):
         ValueError: decode is unknown.
     """
 
+    top: Any
+    bottom: Any
+    total: Any
+    steps: Any
+
     def __init__(
         self,
         decode: str | None = None,

@@ -41,6 +41,7 @@ class Refractory(BaseNode):
         tensor([1., 0., 0., 1., 0., 0., 1.])
     """
 
+    wait: Any
     tau_ref: Scalar
 
     def __init__(self, *args: Any, tau_ref: Scalar = 2.0, **kwargs: Any) -> None:

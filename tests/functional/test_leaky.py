@@ -12,29 +12,29 @@ from spikeframe import functional, neuron, surrogate
 @pytest.mark.parametrize("method", ["exp", "euler"])
 @pytest.mark.parametrize("tau", [1.5, 2, 5e3, torch.tensor([1.5, 20.0], dtype=torch.float64)])
 def test_decay_and_time_constant_are_inverse(tau, method):
-    beta = functional.beta_from_tau(tau, method=method)
-    back = functional.tau_from_beta(beta, method=method)
+    beta = functional.tau_to_beta(tau, method=method)
+    back = functional.beta_to_tau(beta, method=method)
     expected = torch.as_tensor(tau, dtype=torch.float64)
     torch.testing.assert_close(torch.as_tensor(back, dtype=torch.float64), expected)
 
 
 def test_decay_by_hand():
-    assert functional.beta_from_tau(5e-3, 1e-3) == pytest.approx(math.exp(-0.2))
-    assert functional.beta_from_tau(5e-3, 1e-3, method="euler") == pytest.approx(0.8)
-    assert functional.tau_from_beta(math.exp(-0.2), 1e-3) == pytest.approx(5e-3)
+    assert functional.tau_to_beta(5e-3, 1e-3) == pytest.approx(math.exp(-0.2))
+    assert functional.tau_to_beta(5e-3, 1e-3, method="euler") == pytest.approx(0.8)
+    assert functional.beta_to_tau(math.exp(-0.2), 1e-3) == pytest.approx(5e-3)
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (
-            lambda: functional.beta_from_tau(0.0),
+            lambda: functional.tau_to_beta(0.0),
             "tau greater than 0 for method='exp', got tau=0.0",
         ),
-        (lambda: functional.beta_from_tau(1.0, method="euler"), "tau greater than dt"),
-        (lambda: functional.beta_from_tau(2.0, 0.0), "dt must be greater than 0"),
-        (lambda: functional.beta_from_tau(2.0, method="rk4"), "'exp' or 'euler', got 'rk4'"),
-        (lambda: functional.tau_from_beta(1.0), "beta must be greater than 0 and less than 1"),
+        (lambda: functional.tau_to_beta(1.0, method="euler"), "tau greater than dt"),
+        (lambda: functional.tau_to_beta(2.0, 0.0), "dt must be greater than 0"),
+        (lambda: functional.tau_to_beta(2.0, method="rk4"), "'exp' or 'euler', got 'rk4'"),
+        (lambda: functional.beta_to_tau(1.0), "beta must be greater than 0 and less than 1"),
         (
             lambda: functional.lif_step(torch.ones(1), torch.ones(1), 0.5, fire_on="both"),
             "fire_on must be 'pre' or 'post', got 'both'",
