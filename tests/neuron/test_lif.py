@@ -1,5 +1,7 @@
 """The leaky integrate-and-fire neuron: hand tables and its own arguments."""
 
+import math
+
 import pytest
 import torch
 
@@ -72,3 +74,29 @@ def test_print_is_spikingjellys_and_the_decay():
         "LIFNode(\n  v_threshold=1.0, v_reset=0.0, detach_reset=False, step_mode=s, backend=auto, "
         "tau=3.0, decay_input=True\n  (surrogate_function): Sigmoid(alpha=4.0, spiking=True)\n)"
     )
+
+
+@pytest.mark.parametrize("method", ["euler", "exp"])
+def test_a_circuit_has_its_decay(method):
+    """5 ohms and a millifarad, steps of a millisecond, 0.3 amperes."""
+    node = neuron.LIFNode.from_rc(5.0, 1e-3, 1e-3, method=method, v_threshold=9.0)
+    decay = 0.8 if method == "euler" else math.exp(-0.2)
+    v = 0.0
+    for _ in range(20):
+        node(torch.tensor([5.0 * 0.3]))
+        v = decay * v + (1 - decay) * 1.5
+    assert node.v.item() == pytest.approx(v, rel=1e-5)
+
+
+def test_a_circuit_is_checked():
+    for arguments, message in (
+        ((0.0, 1.0), "r must be finite and greater than 0, got 0.0"),
+        ((1.0, -1.0), "c must be finite and greater than 0"),
+        ((1.0, 1.0, 0.0), "dt must be finite and greater than 0"),
+        ((1.0, 1.0, 2.0), "tau must be finite and greater than 1"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            neuron.LIFNode.from_rc(*arguments)
+    with pytest.raises(ValueError, match="method must be 'euler' or 'exp', got 'rk4'"):
+        neuron.LIFNode.from_rc(1.0, 1.0, method="rk4")
+    assert neuron.LIFNode.from_rc(1.0, 1.0, 2.0, method="exp").tau > 1
