@@ -23,6 +23,7 @@ from .raf import RAFNode
 from .readout import NonSpikingBaseNode, NonSpikingIFNode, NonSpikingLIFNode
 from .refractory import Refractory
 from .simple import SimpleBaseNode, SimpleIFNode, SimpleLIFNode
+from .spikingjelly import from_spikingjelly
 from .step import (
     adex_step,
     alif_step,
@@ -84,6 +85,7 @@ __all__ = [
     "clif_step",
     "cuba_step",
     "eif_step",
+    "from_spikingjelly",
     "if_step",
     "ilif_step",
     "izhikevich_step",

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from spikeframe import kernels
 
-__all__ = ["CASES", "GOLDEN", "PeerCase", "peer", "trace"]
+__all__ = ["CASES", "GOLDEN", "Draw", "PeerCase", "inputs", "make", "peer", "run", "trace"]
 
 GOLDEN = Path(__file__).with_suffix(".npz")
 
@@ -109,13 +109,11 @@ def _trace(
     package: Any, case: PeerCase, seed: int, scale: float, backend: str | None
 ) -> dict[str, Tensor]:
     draw = Draw(seed)
-    node = _make(package, case, draw)
+    node = make(package, case, draw)
     if backend is not None and kernels.why_not(node, backend) is None:
         node.backend = backend
-    low, high = case.drive
-    x_seq = draw.tensor(T, *case.size) * (high - low) + low
-    x_seq = (x_seq * scale).requires_grad_()
-    output = _run(node, case, x_seq)
+    x_seq = inputs(case, draw, scale).requires_grad_()
+    output = run(node, case, x_seq)
     states = {name: getattr(node, name) for name in case.states}
     loss = (output * draw.tensor(*output.shape)).sum()
     loss = loss + sum((state * draw.tensor(*state.shape)).sum() for state in states.values())
@@ -127,7 +125,14 @@ def _trace(
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _make(package: Any, case: PeerCase, draw: Draw) -> Any:
+def inputs(case: PeerCase, draw: Draw, scale: float = 1.0) -> Tensor:
+    """A random sequence, [T, *]."""
+    low, high = case.drive
+    return (draw.tensor(T, *case.size) * (high - low) + low) * scale
+
+
+def make(package: Any, case: PeerCase, draw: Draw) -> Any:
+    """A node of a package, with random arguments and parameters."""
     arguments = case.arguments(draw)
     if case.surrogate is not None:
         kind, options = case.surrogate(draw)
@@ -142,7 +147,8 @@ def _make(package: Any, case: PeerCase, draw: Draw) -> Any:
     return node
 
 
-def _run(node: Any, case: PeerCase, x_seq: Tensor) -> Tensor:
+def run(node: Any, case: PeerCase, x_seq: Tensor) -> Tensor:
+    """Its outputs, [T, *]."""
     if not case.step_by_step:
         return case.output(node(x_seq))
     return torch.stack([case.output(node(x)) for x in x_seq.unbind(0)])

@@ -10,7 +10,7 @@ import torch
 from cases import TOLERANCE
 from reference import relative_error
 
-from spikeframe import neuron, surrogate
+from spikeframe import functional, layer, neuron, surrogate
 
 PATH = Path(__file__).with_name("spikingjelly_nodes.py")
 SPEC = importlib.util.spec_from_file_location("spikingjelly_nodes", PATH)
@@ -51,6 +51,73 @@ def test_neurons_equal_the_live_peer(case):
     for seed in range(SEEDS):
         theirs = nodes.trace(nodes.peer(), case, seed)
         compare(nodes.trace(OURS, case, seed, "auto"), theirs, case.spikes)
+
+
+# What resets itself at every call there.
+SELF_RESETTING = ("DSR", "NonSpiking", "SlidingPSN", "GatedLIF")
+
+
+@pytest.mark.parity
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("case", nodes.CASES, ids=str)
+def test_converted_neurons_equal_the_live_peer(case):
+    pytest.importorskip("spikingjelly.activation_based", reason="make parity installs it")
+    for seed in range(4):
+        draw = nodes.Draw(seed)
+        theirs = nodes.make(nodes.peer(), case, draw)
+        if "folded" in str(case) or (
+            case.kind == "MPBNLIFNode" and not hasattr(theirs.vbn, "eps")
+        ):
+            with pytest.raises(ValueError, match="no counterpart for a normalisation"):
+                neuron.from_spikingjelly(theirs)
+            continue
+        calls = 1 if str(case).startswith(SELF_RESETTING) else 2
+        sequences = [nodes.inputs(case, draw, 2.0) for _ in range(calls)]
+        ours = neuron.from_spikingjelly(theirs)
+        for x_seq in sequences:
+            expected = nodes.run(theirs, case, x_seq)
+            found = nodes.run(ours, case, x_seq)
+            if case.spikes:
+                assert torch.equal(found, expected)
+            assert relative_error(found, expected) < TOLERANCE[torch.float32]
+        if calls == 2 and not str(case).startswith("MaskedPSN"):
+            # The state is carried over, too.
+            again = neuron.from_spikingjelly(theirs)
+            x_seq = sequences[0]
+            expected = nodes.run(theirs, case, x_seq)
+            assert relative_error(nodes.run(again, case, x_seq), expected) < 1e-5
+
+
+@pytest.mark.parity
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("online", [False, True])
+def test_online_training_equals_the_live_peer(online):
+    pytest.importorskip("spikingjelly.activation_based", reason="make parity installs it")
+    from spikingjelly.activation_based import layer as their_layer
+    from spikingjelly.activation_based.learning import online_learning
+
+    results = []
+    for package, module, train in (
+        (nodes.peer(), their_layer, online_learning.ottt_online_training),
+        (OURS, layer, functional.ottt_online_training),
+    ):
+        torch.manual_seed(0)
+        node = {"v_threshold": 0.4, "surrogate_function": package.surrogate.ATan()}
+        net = module.OTTTSequential(
+            torch.nn.Linear(6, 12),
+            package.neuron.OTTTLIFNode(**node),
+            torch.nn.AvgPool1d(2),
+            torch.nn.Linear(6, 6),
+            package.neuron.OTTTLIFNode(**node),
+            torch.nn.Linear(6, 3),
+        )
+        sgd = torch.optim.SGD(net.parameters(), lr=0.2)
+        x_seq, target_seq = torch.rand(5, 8, 6), torch.rand(5, 8, 3)
+        mse = torch.nn.functional.mse_loss
+        loss, outputs = train(net, sgd, x_seq, target_seq, mse, online)
+        results.append([loss, outputs, *(p.detach() for p in net.parameters())])
+    for theirs, ours in zip(*results, strict=True):
+        assert relative_error(ours, theirs) < TOLERANCE[torch.float32]
 
 
 def test_every_case_is_recorded():
