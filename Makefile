@@ -60,7 +60,7 @@ bench: $(TEST_READY)
 	@set -e; for script in benchmarks/*.py; do echo "$$script"; $(PY) "$$script" $(ARGS); done
 
 clean:
-	rm -rf build dist docs/_build docs/api .mypy_cache .pytest_cache .ruff_cache *.egg-info
+	rm -rf build dist docs/_build docs/api docs/gallery .mypy_cache .pytest_cache .ruff_cache *.egg-info
 	find spikeframe kernels tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(TRAIN_READY): pyproject.toml constraints.txt $(PY)

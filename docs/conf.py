@@ -1,7 +1,13 @@
 """Sphinx settings: Markdown pages, and API pages from the docstrings."""
 
 import re
+import sys
 from importlib.metadata import version as installed_version
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import gallery
 
 project = "spikeframe"
 author = "The spikeframe authors"
@@ -68,8 +74,14 @@ def show_public_bases(app, name, obj, options, bases):
     bases[:] = [base for base in bases if not base.__name__.startswith("_")]
 
 
+def draw_gallery(app):
+    """The figures of gallery.md, which are no part of the repository."""
+    gallery.draw(Path(app.srcdir) / gallery.FOLDER)
+
+
 def setup(app):
     """The docstring hooks run before napoleon (priority 500) turns the sections into reST."""
     app.connect("autodoc-process-docstring", escape_shapes, priority=400)
     app.connect("autodoc-process-docstring", keep_colons, priority=400)
     app.connect("autodoc-process-bases", show_public_bases)
+    app.connect("builder-inited", draw_gallery)

@@ -16,6 +16,7 @@ __all__ = [
     "image_panel",
     "loss_panel",
     "membrane_panel",
+    "neuron_figure",
     "raster_panel",
     "to_png",
     "training_figure",
@@ -146,6 +147,39 @@ def membrane_panel(axes: Any, potentials: Tensor, classes: Sequence[str], label:
     axes.set(title="membrane potential of the output", xlabel="step")
     _integer_ticks(axes)
     axes.legend(frameon=False)
+
+
+def neuron_figure(x_seq: Tensor, states: Mapping[str, Tensor], output: Tensor) -> Any:
+    """One neuron over time: its input, its states, its spikes.
+
+    Arguments:
+        x_seq: The input, [T].
+        states: Its states by name, such as ``node.state_seqs`` of one neuron, [T] each.
+        output: Its spikes, or what else it gives, [T].
+
+    Returns:
+        A matplotlib ``Figure``.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 3.6), layout="constrained")
+    above, middle, below = figure.subplots(3, 1, sharex=True, height_ratios=(2, 3, 1))
+    steps = list(range(1, len(x_seq) + 1))
+    above.step(steps, x_seq.detach().cpu().tolist(), where="mid", color=GREY)
+    above.set_ylabel("input")
+    for colour, (name, values) in zip(COLOURS, states.items(), strict=False):
+        middle.plot(steps, values.detach().cpu().tolist(), color=colour, label=name)
+    middle.set_ylabel("states")
+    if states:
+        middle.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    values = output.detach().cpu().float()
+    if bool((values == values.round()).all()):
+        below.vlines(steps, 0, values.tolist(), color="black")
+    else:
+        below.step(steps, values.tolist(), where="mid", color="black")
+    below.set(ylabel="output", xlabel="step")
+    _integer_ticks(below)
+    return figure
 
 
 def to_png(figure: Any) -> bytes:

@@ -4,7 +4,7 @@ import sys
 import pytest
 import torch
 
-from spikeframe import plot
+from spikeframe import neuron, plot
 
 matplotlib_figure = pytest.importorskip("matplotlib.figure")
 
@@ -98,3 +98,19 @@ def test_training_figure_is_a_png_of_five_panels():
 def test_import_needs_no_matplotlib():
     code = "import sys; import spikeframe.plot; sys.exit('matplotlib' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_neuron_is_shown_with_its_input_states_and_spikes():
+    node = neuron.CUBALIFNode(step_mode="m", store_state_seqs=True)
+    x_seq = torch.rand(30, generator=torch.Generator().manual_seed(0)) * 0.6
+    spikes = node(x_seq)
+    figure = plot.neuron_figure(x_seq, node.state_seqs, spikes)
+    above, middle, below = figure.axes
+    assert above.lines[0].get_ydata().tolist() == x_seq.tolist()
+    assert [line.get_label() for line in middle.lines] == ["v", "c"]
+    assert middle.lines[1].get_ydata().tolist() == node.state_seqs["c"].tolist()
+    (drawn,) = below.collections
+    assert [segment[1][1] for segment in drawn.get_segments()] == spikes.tolist()
+    assert spikes.any()
+    analog = plot.neuron_figure(x_seq, {}, x_seq)
+    assert analog.axes[2].lines[0].get_ydata().tolist() == x_seq.tolist()

@@ -25,8 +25,8 @@ class AdaptBaseNode(BaseNode):
         tau_w: Time constant of the adaptation :math:`\tau_w > 0`, in time steps.
         a: Adaptation by the membrane potential :math:`a`, per unit of it.
         b: Adaptation by a spike :math:`b`.
-        v_threshold, v_reset, surrogate_function, detach_reset, step_mode, backend, store_v_seq,
-            store_state_seqs: As of :class:`BaseNode`.
+        v_threshold, v_reset, surrogate_function, detach_reset: As of :class:`BaseNode`.
+        step_mode, backend, store_v_seq, store_state_seqs: As of :class:`BaseNode`.
     Shape:
         input, output: [N, \*] when step_mode is 's', [T, N, \*] when it is 'm'.
     State:
@@ -110,8 +110,8 @@ class IzhikevichNode(AdaptBaseNode):
         v_c: Critical potential :math:`V_c`, above which the membrane grows by itself.
         a0: Strength of the quadratic term :math:`a_0 > 0`.
         v_rest, w_rest, tau_w, a, b: As of :class:`AdaptBaseNode`.
-        v_threshold, v_reset, surrogate_function, detach_reset, step_mode, backend, store_v_seq,
-            store_state_seqs: As of :class:`BaseNode`.
+        v_threshold, v_reset, surrogate_function, detach_reset: As of :class:`BaseNode`.
+        step_mode, backend, store_v_seq, store_state_seqs: As of :class:`BaseNode`.
     Shape:
         input, output: [N, \*] when step_mode is 's', [T, N, \*] when it is 'm'.
     State:
@@ -196,8 +196,8 @@ class AdExNode(AdaptBaseNode):
         delta_T: Sharpness :math:`\Delta_T > 0` of the upstroke, in units of the potential.
         theta_rh: Rheobase threshold :math:`\theta_{rh}`, around which the upstroke begins.
         v_rest, w_rest, tau_w, a, b: As of :class:`AdaptBaseNode`.
-        v_threshold, v_reset, surrogate_function, detach_reset, step_mode, backend, store_v_seq,
-            store_state_seqs: As of :class:`BaseNode`.
+        v_threshold, v_reset, surrogate_function, detach_reset: As of :class:`BaseNode`.
+        step_mode, backend, store_v_seq, store_state_seqs: As of :class:`BaseNode`.
     Shape:
         input, output: [N, \*] when step_mode is 's', [T, N, \*] when it is 'm'.
     State:

@@ -29,8 +29,8 @@ class ALIFNode(LIFNode):
         tau_a: Time constant of the adaptation :math:`\tau_a > 0`, in time steps.
         beta: Raise of the threshold per spike :math:`\beta`.
         decay_input: Divide the input by :math:`\tau` too.
-        v_threshold, v_reset, surrogate_function, detach_reset, step_mode, backend, store_v_seq,
-            store_state_seqs: As of :class:`BaseNode`.
+        v_threshold, v_reset, surrogate_function, detach_reset: As of :class:`BaseNode`.
+        step_mode, backend, store_v_seq, store_state_seqs: As of :class:`BaseNode`.
     Shape:
         input, output: [N, \*] when step_mode is 's', [T, N, \*] when it is 'm'.
     State:

@@ -27,8 +27,8 @@ class CUBALIFNode(BaseNode):
             whatever v_reset is.
         surrogate_function: The spike with its surrogate gradient; ``surrogate.Rect()`` by
             default.
-        v_threshold, v_reset, detach_reset, step_mode, backend, store_v_seq, store_state_seqs: As
-            of :class:`BaseNode`.
+        v_threshold, v_reset, detach_reset: As of :class:`BaseNode`.
+        step_mode, backend, store_v_seq, store_state_seqs: As of :class:`BaseNode`.
     Shape:
         input, output: [N, \*] when step_mode is 's', [T, N, \*] when it is 'm'.
     State:

@@ -27,8 +27,8 @@ class KLIFNode(LIFNode):
         tau: Membrane time constant :math:`\tau > 1`, in time steps.
         decay_input: Divide the input by :math:`\tau` too.
         k: Gain k; None makes one that is learned, 1 at first.
-        v_threshold, v_reset, surrogate_function, detach_reset, step_mode, backend, store_v_seq,
-            store_state_seqs: As of :class:`BaseNode`.
+        v_threshold, v_reset, surrogate_function, detach_reset: As of :class:`BaseNode`.
+        step_mode, backend, store_v_seq, store_state_seqs: As of :class:`BaseNode`.
     Shape:
         input, output: [N, \*] when step_mode is 's', [T, N, \*] when it is 'm'.
     State:

@@ -18,7 +18,8 @@ class LIAFNode(LIFNode):
         Y[t] = f(H[t] - V_{th}) \quad\text{(threshold\_related)} \quad\text{or}\quad
         Y[t] = f(H[t])
 
-    Charge :math:`H`, spike and reset are those of :class:`LIFNode`.
+    Charge :math:`H`, spike and reset are those of :class:`LIFNode`. (SpikingJelly's gives spikes
+    instead of the activation in step mode 'm'.)
 
     Arguments:
         act: The activation :math:`f`, elementwise, such as ``torch.relu``. A function of torch is

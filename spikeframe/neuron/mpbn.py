@@ -176,10 +176,10 @@ class MPBNLIFNode(MPBNBaseNode, LIFNode):
     Arguments:
         tau: Membrane time constant :math:`\tau > 1`, in time steps.
         decay_input: Divide the input by :math:`\tau` too.
-        mpbn, out_features, out_channels, learnable_vth, bn_momentum, bn_decay_momentum,
-            bn_min_momentum: As of :class:`MPBNBaseNode`.
-        v_threshold, v_reset, surrogate_function, detach_reset, step_mode, backend, store_v_seq,
-            store_state_seqs: As of :class:`BaseNode`.
+        mpbn, out_features, out_channels, learnable_vth: As of :class:`MPBNBaseNode`.
+        bn_momentum, bn_decay_momentum, bn_min_momentum: As of :class:`MPBNBaseNode`.
+        v_threshold, v_reset, surrogate_function, detach_reset: As of :class:`BaseNode`.
+        step_mode, backend, store_v_seq, store_state_seqs: As of :class:`BaseNode`.
     Shape:
         input, output: [N, C] or [N, C, H, W] when step_mode is 's', a T before it when 'm'.
     State:

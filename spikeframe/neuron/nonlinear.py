@@ -27,8 +27,8 @@ class QIFNode(BaseNode):
         v_c: Critical potential :math:`V_c`.
         a0: Strength of the quadratic term :math:`a_0 > 0`.
         v_rest: Resting potential :math:`V_{rest}`.
-        v_threshold, v_reset, surrogate_function, detach_reset, step_mode, backend, store_v_seq,
-            store_state_seqs: As of :class:`BaseNode`.
+        v_threshold, v_reset, surrogate_function, detach_reset: As of :class:`BaseNode`.
+        step_mode, backend, store_v_seq, store_state_seqs: As of :class:`BaseNode`.
     Shape:
         input, output: [N, \*] when step_mode is 's', [T, N, \*] when it is 'm'.
     State:
@@ -104,8 +104,8 @@ class EIFNode(BaseNode):
             is a :class:`LIFNode` that fires at theta_rh.
         theta_rh: Rheobase threshold :math:`\theta_{rh}`, around which the upstroke begins.
         v_rest: Resting potential :math:`V_{rest}`.
-        v_threshold, v_reset, surrogate_function, detach_reset, step_mode, backend, store_v_seq,
-            store_state_seqs: As of :class:`BaseNode`.
+        v_threshold, v_reset, surrogate_function, detach_reset: As of :class:`BaseNode`.
+        step_mode, backend, store_v_seq, store_state_seqs: As of :class:`BaseNode`.
     Shape:
         input, output: [N, \*] when step_mode is 's', [T, N, \*] when it is 'm'.
     State:

@@ -40,8 +40,8 @@ class OTTTLIFNode(SingleStepModule, _OnlineLIFNode):
         tau: Membrane time constant :math:`\tau > 1`, in time steps.
         decay_input: Divide the input by :math:`\tau` too.
         step_mode: 's', as steps are what the method trains by.
-        v_threshold, v_reset, surrogate_function, detach_reset, backend, store_v_seq,
-            store_state_seqs: As of :class:`BaseNode`.
+        v_threshold, v_reset, surrogate_function, detach_reset: As of :class:`BaseNode`.
+        backend, store_v_seq, store_state_seqs: As of :class:`BaseNode`.
     Shape:
         input, output: [N, \*]; in training mode the output is two of them.
     State:
@@ -116,8 +116,8 @@ class SLTTLIFNode(_OnlineLIFNode):
     Arguments:
         tau: Membrane time constant :math:`\tau > 1`, in time steps.
         decay_input: Divide the input by :math:`\tau` too.
-        v_threshold, v_reset, surrogate_function, detach_reset, step_mode, backend, store_v_seq,
-            store_state_seqs: As of :class:`BaseNode`.
+        v_threshold, v_reset, surrogate_function, detach_reset: As of :class:`BaseNode`.
+        step_mode, backend, store_v_seq, store_state_seqs: As of :class:`BaseNode`.
     Shape:
         input, output: [N, \*] when step_mode is 's', [T, N, \*] when it is 'm'.
     State:

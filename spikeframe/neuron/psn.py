@@ -144,7 +144,7 @@ class MaskedPSN(_ParallelNode):
         lambda_init: Initial :math:`\lambda`, 0 to 1.
         surrogate_function: The spike with its surrogate gradient; ``surrogate.ATan()`` by
             default.
-        step_mode: 's' for one step per call (with lambda_ at 1), 'm' for a sequence.
+        step_mode: 's' for one step per call (with ``lambda_`` at 1), 'm' for a sequence.
         backend: 'auto' or 'eager': it is one matrix product of torch's.
     Shape:
         input, output: [N, \*] when step_mode is 's', [T, N, \*] when it is 'm'.
@@ -154,7 +154,7 @@ class MaskedPSN(_ParallelNode):
     Raises:
         TypeError: An argument is of another type.
         ValueError: An argument is out of range, or a sequence has another number of steps.
-        RuntimeError: A step after the last, or one while lambda_ is less than 1.
+        RuntimeError: A step after the last, or one while ``lambda_`` is less than 1.
     References:
         | Parallel Spiking Neurons with High Efficiency and Ability to Learn Long-term
           Dependencies (Fang et al., 2023)

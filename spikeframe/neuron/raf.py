@@ -28,8 +28,8 @@ class RAFNode(BaseNode):
         b: Damping :math:`b < 0`, per unit of time.
         omega: Angular frequency :math:`\omega > 0`, radians per unit of time.
         dt: Length of a step :math:`dt > 0`, in that unit.
-        v_threshold, v_reset, surrogate_function, detach_reset, step_mode, backend, store_v_seq,
-            store_state_seqs: As of :class:`BaseNode`.
+        v_threshold, v_reset, surrogate_function, detach_reset: As of :class:`BaseNode`.
+        step_mode, backend, store_v_seq, store_state_seqs: As of :class:`BaseNode`.
     Shape:
         input, output: [N, \*] when step_mode is 's', [T, N, \*] when it is 'm'.
     State:

@@ -33,8 +33,8 @@ class SimpleIFNode(SimpleBaseNode):
         H[t] = V[t-1] + X[t]
 
     Arguments:
-        v_threshold, v_reset, surrogate_function, detach_reset, step_mode, backend, store_v_seq,
-            store_state_seqs: As of :class:`BaseNode`.
+        v_threshold, v_reset, surrogate_function, detach_reset: As of :class:`BaseNode`.
+        step_mode, backend, store_v_seq, store_state_seqs: As of :class:`BaseNode`.
 
     Example:
         >>> import torch
@@ -59,8 +59,8 @@ class SimpleLIFNode(SimpleBaseNode):
     Arguments:
         tau: Membrane time constant :math:`\tau > 1`, in time steps.
         decay_input: Divide the input by :math:`\tau` too.
-        v_threshold, v_reset, surrogate_function, detach_reset, step_mode, backend, store_v_seq,
-            store_state_seqs: As of :class:`BaseNode`.
+        v_threshold, v_reset, surrogate_function, detach_reset: As of :class:`BaseNode`.
+        step_mode, backend, store_v_seq, store_state_seqs: As of :class:`BaseNode`.
     Raises:
         TypeError: An argument is of another type.
         ValueError: tau is not greater than 1.

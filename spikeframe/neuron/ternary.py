@@ -49,8 +49,8 @@ class TernaryIFNode(_Ternary, IFNode):
     Arguments:
         v_threshold: Threshold :math:`V_{th} > 0`; its negative is the other one.
         v_reset: Reset potential between the thresholds, or None for the soft reset.
-        surrogate_function, detach_reset, step_mode, backend, store_v_seq, store_state_seqs: As
-            of :class:`BaseNode`.
+        surrogate_function, detach_reset: As of :class:`BaseNode`.
+        step_mode, backend, store_v_seq, store_state_seqs: As of :class:`BaseNode`.
     Shape:
         input, output: [N, \*] when step_mode is 's', [T, N, \*] when it is 'm'; the output is -1,
             0 or 1.
@@ -85,8 +85,8 @@ class TernaryLIFNode(_Ternary, LIFNode):
         decay_input: Divide the input by :math:`\tau` too.
         v_threshold: Threshold :math:`V_{th} > 0`; its negative is the other one.
         v_reset: Reset potential between the thresholds, or None for the soft reset.
-        surrogate_function, detach_reset, step_mode, backend, store_v_seq, store_state_seqs: As
-            of :class:`BaseNode`.
+        surrogate_function, detach_reset: As of :class:`BaseNode`.
+        step_mode, backend, store_v_seq, store_state_seqs: As of :class:`BaseNode`.
     Shape:
         input, output: [N, \*] when step_mode is 's', [T, N, \*] when it is 'm'; the output is -1,
             0 or 1.

@@ -139,6 +139,54 @@ def test_an_infinite_threshold(neuron):
     assert torch.equal(v[1], torch.ones(2))
 
 
+def test_an_analog_neuron_given_a_sequence(neuron):
+    x_seq = torch.rand(4, 3, generator=torch.Generator().manual_seed(0)) * 2
+    outputs = []
+    for module in (neuron, our_neuron):
+        node = module.LIAFNode(torch.tanh, False, step_mode="m")
+        steps = module.LIAFNode(torch.tanh, False)
+        outputs.append((node(x_seq), torch.stack([steps(x) for x in x_seq])))
+    assert not torch.allclose(*outputs[0])
+    assert torch.equal(outputs[0][0], outputs[0][0].round())
+    assert torch.allclose(*outputs[1])
+
+
+def test_a_readout_resets_itself(neuron):
+    theirs, ours = neuron.NonSpikingIFNode(), our_neuron.NonSpikingIFNode(step_mode="m")
+    x_seq = torch.ones(2, 1)
+    theirs(x_seq), ours(x_seq)
+    assert isinstance(theirs(x_seq), list)
+    assert theirs.v.item() == 2.0
+    assert ours(x_seq).flatten().tolist() == [3.0, 4.0]
+
+
+def test_a_simple_lif_with_a_soft_reset(neuron):
+    with pytest.raises(TypeError):
+        neuron.SimpleLIFNode(2.0, True, v_reset=None)(torch.ones(1))
+    assert our_neuron.SimpleLIFNode(2.0, True, v_reset=None)(torch.ones(1)).item() == 0.0
+
+
+def test_two_sequences_of_a_sliding_psn(neuron):
+    x_seq, spikes = torch.full((4, 1), 0.6), []
+    for module in (neuron, our_neuron):
+        node = module.SlidingPSN(k=3, step_mode="m")
+        spikes.append(torch.cat([node(x_seq[:1]), node(x_seq[1:])]))
+        node.reset()
+        spikes.append(node(x_seq))
+    assert not torch.equal(*spikes[:2])
+    assert torch.equal(*spikes[2:])
+
+
+def test_an_exponential_beyond_float32(neuron):
+    v = []
+    for module in (neuron, our_neuron):
+        node = module.EIFNode(delta_T=1e-3, v_threshold=1.5, step_mode="m")
+        node(torch.full((6, 1), 2.8))
+        v.append(node.v)
+    assert v[0].isnan().all()
+    assert v[1].isfinite().all()
+
+
 def test_a_stateful_encoder_given_another_input(sj):
     from spikingjelly.activation_based import encoding
 
