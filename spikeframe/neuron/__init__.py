@@ -2,14 +2,18 @@
 
 from .adaptive import AdaptBaseNode, AdExNode, IzhikevichNode
 from .alif import ALIFNode
+from .alpha import Alpha
 from .base_node import BaseNode
 from .clif import ComplementaryLIFNode
 from .cuba import CUBALIFNode
 from .dsr import DSRIFNode, DSRLIFNode
+from .feedback import Feedback
 from .glif import GatedLIFNode
 from .ilif import ILIFNode
 from .integrate_and_fire import IFNode
 from .klif import KLIFNode
+from .lapicque import Lapicque
+from .leaky import DeltaLeaky, Leaky
 from .liaf import LIAFNode
 from .lif import LIFNode
 from .mpbn import MPBNBaseNode, MPBNLIFNode
@@ -21,8 +25,10 @@ from .plif import ParametricLIFNode
 from .psn import PSN, MaskedPSN, SlidingPSN
 from .raf import RAFNode
 from .readout import NonSpikingBaseNode, NonSpikingIFNode, NonSpikingLIFNode
+from .recurrent import RLeaky, RSynaptic
 from .refractory import Refractory
 from .simple import SimpleBaseNode, SimpleIFNode, SimpleLIFNode
+from .spiking_neuron import SpikingNeuron
 from .spikingjelly import from_spikingjelly
 from .step import (
     adex_step,
@@ -40,18 +46,22 @@ from .step import (
     ternary_if_step,
     ternary_lif_step,
 )
+from .synaptic import Synaptic
 from .ternary import TernaryIFNode, TernaryLIFNode
 
 __all__ = [
     "ALIFNode",
     "AdExNode",
     "AdaptBaseNode",
+    "Alpha",
     "BaseNode",
     "CUBALIFNode",
     "ComplementaryLIFNode",
     "DSRIFNode",
     "DSRLIFNode",
+    "DeltaLeaky",
     "EIFNode",
+    "Feedback",
     "GatedLIFNode",
     "IFNode",
     "ILIFNode",
@@ -59,6 +69,8 @@ __all__ = [
     "KLIFNode",
     "LIAFNode",
     "LIFNode",
+    "Lapicque",
+    "Leaky",
     "MPBNBaseNode",
     "MPBNLIFNode",
     "MaskedPSN",
@@ -72,12 +84,16 @@ __all__ = [
     "ParametricLIFNode",
     "QIFNode",
     "RAFNode",
+    "RLeaky",
+    "RSynaptic",
     "Refractory",
     "SLTTLIFNode",
     "SimpleBaseNode",
     "SimpleIFNode",
     "SimpleLIFNode",
     "SlidingPSN",
+    "SpikingNeuron",
+    "Synaptic",
     "TernaryIFNode",
     "TernaryLIFNode",
     "adex_step",
