@@ -80,12 +80,16 @@ class TracedModule(MemoryModule):
         self._enter(x_seq.detach()[0])
         self.forget_records()
         call = kernels.Call(self, seqs)
-        return kernels.choose(self, self.backend, x_seq.device, call).run(call)
+        return self.run_call(call, kernels.choose(self, self.backend, x_seq.device, call))
+
+    def run_call(self, call: kernels.Call, backend: kernels.Backend) -> Tensor:
+        """The output of a sequence on the backend that was chosen for it."""
+        return backend.run(call)
 
     def forward(self, x: Tensor, *inputs: Any) -> Tensor:
         r"""Spikes of one step [N, \*] or of a sequence [T, N, \*], as ``step_mode`` says."""
         check_stateful_call(self)
-        self._check_input(x)
+        self.check_input(x)
         entering = dict(self._memories)
         try:
             spikes = self._run(x, *inputs)
@@ -99,7 +103,7 @@ class TracedModule(MemoryModule):
 
     def eager_step(self, x: Tensor, *inputs: Any) -> Tensor:
         """One step of the hooks in the precision of the state, spikes cast back."""
-        spike = self.single_step_forward(*(self._in_state_precision(i) for i in (x, *inputs)))
+        spike = self.single_step_forward(*(self.in_state_precision(i) for i in (x, *inputs)))
         self.check_output(spike, x)
         for name in self.kept_states:
             self.record(f"{name}_seq", getattr(self, name))
@@ -236,13 +240,15 @@ class TracedModule(MemoryModule):
                 "net.float(), or pass float64 inputs"
             )
 
-    def _check_input(self, x: Tensor) -> None:
+    def check_input(self, x: Any) -> None:
+        """Raise a TypeError unless the input is a real tensor."""
         if not isinstance(x, Tensor):
             raise TypeError(f"{Location(self)} takes a tensor, got {type(x).__name__}")
         if x.is_complex():
             raise TypeError(f"{Location(self)} takes real inputs, got {x.dtype}")
 
-    def _in_state_precision(self, x: Any) -> Any:
+    def in_state_precision(self, x: Any) -> Any:
+        """An input as the step gets it."""
         if not isinstance(x, Tensor) or x.dtype == torch.float64:
             return x
         return x.to(torch.float32)

@@ -16,6 +16,7 @@ from .lapicque import Lapicque
 from .leaky import DeltaLeaky, Leaky
 from .liaf import LIAFNode
 from .lif import LIFNode
+from .lstm import SLSTM, SConv2dLSTM
 from .mpbn import MPBNBaseNode, MPBNLIFNode
 from .node import Node
 from .noisy import Noisy, powerlaw_noise
@@ -27,9 +28,11 @@ from .raf import RAFNode
 from .readout import NonSpikingBaseNode, NonSpikingIFNode, NonSpikingLIFNode
 from .recurrent import RLeaky, RSynaptic
 from .refractory import Refractory
+from .scan import exponential_scan
 from .simple import SimpleBaseNode, SimpleIFNode, SimpleLIFNode
 from .spiking_neuron import SpikingNeuron
 from .spikingjelly import from_spikingjelly
+from .state_leaky import LeakyParallel, LinearLeaky, StateLeaky
 from .step import (
     adex_step,
     alif_step,
@@ -71,6 +74,8 @@ __all__ = [
     "LIFNode",
     "Lapicque",
     "Leaky",
+    "LeakyParallel",
+    "LinearLeaky",
     "MPBNBaseNode",
     "MPBNLIFNode",
     "MaskedPSN",
@@ -87,12 +92,15 @@ __all__ = [
     "RLeaky",
     "RSynaptic",
     "Refractory",
+    "SConv2dLSTM",
+    "SLSTM",
     "SLTTLIFNode",
     "SimpleBaseNode",
     "SimpleIFNode",
     "SimpleLIFNode",
     "SlidingPSN",
     "SpikingNeuron",
+    "StateLeaky",
     "Synaptic",
     "TernaryIFNode",
     "TernaryLIFNode",
@@ -101,6 +109,7 @@ __all__ = [
     "clif_step",
     "cuba_step",
     "eif_step",
+    "exponential_scan",
     "from_spikingjelly",
     "if_step",
     "ilif_step",

@@ -2,12 +2,13 @@
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from ..base import TracedModule
 from .parameter import Scalar
 
-__all__ = ["Feedback", "run_in_own_dtype"]
+__all__ = ["Feedback", "run_in_own_dtype", "same_padding"]
 
 
 class Feedback(TracedModule):
@@ -49,10 +50,24 @@ class Feedback(TracedModule):
         return self.spk
 
 
-def run_in_own_dtype(module: nn.Module, *states: Tensor) -> Any:
-    """Run a module on states in the dtype of its weights, and give back the states' dtype."""
-    dtype = next((p.dtype for p in module.parameters()), states[0].dtype)
-    output = module(*(state.to(dtype) for state in states))
-    if isinstance(output, tuple):
-        return tuple(value.to(states[0].dtype) for value in output)
-    return output.to(states[0].dtype)
+def run_in_own_dtype(module: nn.Module, *states: Any) -> Any:
+    """Run a module on tensors (or tuples of them) in the dtype of its weights, and cast back."""
+    kept = states[0].dtype
+    dtype = next((p.dtype for p in module.parameters()), kept)
+    return _cast(module(*_cast(states, dtype)), kept)
+
+
+def same_padding(kernel_size: int | tuple[int, int]) -> tuple[int, int]:
+    """The padding by which a convolution keeps the size of its input."""
+    height, width = (kernel_size,) * 2 if isinstance(kernel_size, int) else kernel_size
+    if height % 2 == 0 or width % 2 == 0:
+        raise ValueError(
+            f"kernel_size must be odd, for a result of the input's size, got {kernel_size}"
+        )
+    return height // 2, width // 2
+
+
+def _cast(value: Any, dtype: torch.dtype) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_cast(item, dtype) for item in value)
+    return value.to(dtype)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from .decay import decay
 from .parameter import Scalar, check_positive, show
+from .scan import exponential_scan
 from .spiking_neuron import Options, SpikingNeuron
 
 __all__ = ["Lapicque"]
@@ -93,9 +94,21 @@ class Lapicque(SpikingNeuron):
             rc = self.R * torch.as_tensor(self.C)
             self.mem = x * self.R * (1 / rc) * dt + (1 - dt / rc) * self.mem
             return
-        beta = decay(self.beta)
-        gain = self.R * (1.0 - beta) if self.C is None else self.time_step / self.C
+        gain, beta = self.coefficients()
         self.mem = x * gain + beta * self.mem
+
+    def coefficients(self) -> tuple[Scalar, Scalar]:
+        """What the input and the potential are multiplied by."""
+        if self.beta is None:
+            dt, rc = self.time_step, self.R * torch.as_tensor(self.C)
+            return self.R * dt / rc, 1 - dt / rc
+        beta = decay(self.beta)
+        return self.R * (1.0 - beta) if self.C is None else self.time_step / self.C, beta
+
+    def scan(self, x_seq: Tensor) -> dict[str, Tensor] | None:
+        """The potential at all steps."""
+        gain, beta = self.coefficients()
+        return {"mem": exponential_scan(x_seq * gain, beta, self.mem)}
 
     def extra_repr(self) -> str:
         """The arguments, for print."""

@@ -2,10 +2,12 @@
 
 from typing import Any, Unpack
 
+import torch
 from torch import Tensor
 
 from .decay import decay
 from .parameter import Scalar, check_positive
+from .scan import exponential_scan
 from .spiking_neuron import Options, SpikingNeuron
 
 __all__ = ["DeltaLeaky", "Leaky"]
@@ -59,6 +61,10 @@ class Leaky(SpikingNeuron):
     def neuronal_charge(self, x: Tensor) -> None:
         """Leak and integrate."""
         self.mem = decay(self.beta) * self.mem + x
+
+    def scan(self, x_seq: Tensor) -> dict[str, Tensor] | None:
+        """The potential at all steps."""
+        return {"mem": exponential_scan(x_seq, decay(self.beta), self.mem)}
 
     def advance(self, x: Tensor, spike: Tensor | None) -> None:
         """A membrane reset to zero takes the step's input all the same."""
@@ -116,7 +122,15 @@ class DeltaLeaky(Leaky):
         before = self.mem
         self.neuronal_charge(x)
         self.quantize_states()
+        return self.fire_at_change(before)
+
+    def fire_at_change(self, before: Tensor) -> Tensor:
+        """The spikes where the potential was ``before``."""
         return self.grade(self.fire((self.mem - before).abs() - self.threshold))
+
+    def fire_at_all_steps(self, before: Tensor) -> Tensor:
+        """The spikes of a sequence of potentials, ``self.mem``."""
+        return self.fire_at_change(torch.cat([before.unsqueeze(0), self.mem[:-1]]))
 
     @property
     def delta_threshold(self) -> Scalar:

@@ -5,7 +5,7 @@ from typing import Any, Unpack
 from torch import Tensor, nn
 
 from .decay import decay, learnable
-from .feedback import Feedback
+from .feedback import Feedback, same_padding
 from .parameter import Scalar
 from .spiking_neuron import Options, SpikingNeuron
 from .synaptic import Synaptic
@@ -148,6 +148,10 @@ class RSynaptic(Feedback, Synaptic):
         self.syn = decay(self.alpha) * self.syn + x + self.feedback()
         self.mem = decay(self.beta) * self.mem + self.syn
 
+    def scan(self, x_seq: Tensor) -> dict[str, Tensor] | None:
+        """With feedback every step waits for the one before it."""
+        return None
+
 
 def _weights(
     V: Scalar,
@@ -173,18 +177,9 @@ def _weights(
         )
     if not all_to_all:
         return learnable(V) if learn else V
-    module: nn.Module
     if linear_features is not None:
-        module = nn.Linear(linear_features, linear_features)
-    else:
-        module = _convolution(conv2d_channels, kernel_size)
-    return module.requires_grad_(learn)
-
-
-def _convolution(channels: Any, kernel_size: Any) -> nn.Conv2d:
-    size = (kernel_size, kernel_size) if isinstance(kernel_size, int) else tuple(kernel_size)
-    if any(n % 2 == 0 for n in size):
-        raise ValueError(
-            f"kernel_size must be odd, so that the feedback has the input's size, got {size}"
-        )
-    return nn.Conv2d(channels, channels, size, padding=tuple(n // 2 for n in size))
+        return nn.Linear(linear_features, linear_features).requires_grad_(learn)
+    size: Any = kernel_size
+    channels: Any = conv2d_channels
+    convolution = nn.Conv2d(channels, channels, size, padding=same_padding(size))
+    return convolution.requires_grad_(learn)

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from .decay import decay
 from .parameter import Scalar
+from .scan import exponential_scan
 from .spiking_neuron import Options, SpikingNeuron
 
 __all__ = ["Synaptic"]
@@ -74,6 +75,11 @@ class Synaptic(SpikingNeuron):
         """The current takes the input, and the membrane the current."""
         self.syn = decay(self.alpha) * self.syn + x
         self.mem = decay(self.beta) * self.mem + self.syn
+
+    def scan(self, x_seq: Tensor) -> dict[str, Tensor] | None:
+        """Current and potential at all steps."""
+        syn = exponential_scan(x_seq, decay(self.alpha), self.syn)
+        return {"syn": syn, "mem": exponential_scan(syn, decay(self.beta), self.mem)}
 
     def quantize_states(self) -> None:
         """Send both states through ``state_quant``."""
