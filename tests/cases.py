@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from layers import LAYERS
 from neuron_case import RESETS, NeuronCase, sequence
+from snntorch_cases import SNNTORCH
 from spikingjelly_cases import SPIKINGJELLY
 from surrogates import SURROGATES
 from torch import Tensor
@@ -25,6 +26,7 @@ __all__ = [
     "NEURONS",
     "RESETS",
     "SIZES",
+    "SNNTORCH",
     "SURROGATES",
     "THRESHOLDS",
     "TOLERANCE",

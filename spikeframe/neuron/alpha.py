@@ -80,9 +80,9 @@ class Alpha(SpikingNeuron):
 
     def neuronal_charge(self, x: Tensor) -> None:
         """Both currents take the input, one of them negated."""
-        # As tensors, since a logarithm rounds otherwise in Python's precision.
-        alpha = decay(torch.as_tensor(self.alpha))
-        beta = decay(torch.as_tensor(self.beta))
+        # As tensors, since Python's numbers round otherwise.
+        alpha = decay(torch.as_tensor(self.alpha, dtype=x.dtype))
+        beta = decay(torch.as_tensor(self.beta, dtype=x.dtype))
         tau = torch.log(alpha) / (torch.log(beta) - torch.log(alpha)) + 1
         self.syn_exc = alpha * self.syn_exc + x
         self.syn_inh = beta * self.syn_inh - x

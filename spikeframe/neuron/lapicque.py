@@ -90,8 +90,8 @@ class Lapicque(SpikingNeuron):
         """A forward Euler step of the circuit."""
         if self.beta is None:
             # In the precision and the order in which snnTorch computes: tensors, left to right.
-            dt = torch.as_tensor(self.time_step)
-            rc = self.R * torch.as_tensor(self.C)
+            dt = torch.as_tensor(self.time_step, dtype=x.dtype)
+            rc = self.R * torch.as_tensor(self.C, dtype=x.dtype)
             self.mem = x * self.R * (1 / rc) * dt + (1 - dt / rc) * self.mem
             return
         gain, beta = self.coefficients()
