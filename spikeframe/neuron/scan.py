@@ -5,7 +5,8 @@ r"""Leaky sums in parallel over time.
 
 Within chunks of a few steps the sums are built by doubling, whose number of passes is the same for
 every T; the chunks' ends form a sequence of their own, which is summed likewise, with
-:math:`a^{32}`. So the work is linear in T, and no step waits for the one before it.
+:math:`a^{32}`. So the work is linear in T, and no step waits for the one before it. The ends are
+summed in double precision, since the rounding of a power would add up over T.
 """
 
 from typing import Any
@@ -82,8 +83,9 @@ def _sums(x_seq: Tensor, a: Tensor) -> Tensor:
     missing = -steps % CHUNK
     padded = torch.cat([x_seq, x_seq.new_zeros(missing, *x_seq.shape[1:])])
     chunks = _doubled(padded.unflatten(0, (-1, CHUNK)), a)
-    ends = _sums(chunks[:-1, -1], a**CHUNK)
-    powers = torch.stack([a**n for n in range(1, CHUNK + 1)])
+    exact = a.double()
+    ends = _sums(chunks[:-1, -1].double(), exact**CHUNK).to(x_seq.dtype)
+    powers = torch.stack([exact**n for n in range(1, CHUNK + 1)]).to(x_seq.dtype)
     carried = torch.cat([chunks[:1], chunks[1:] + powers * ends.unsqueeze(1)])
     return carried.flatten(0, 1)[:steps]
 
