@@ -30,6 +30,7 @@ from .recurrent import RLeaky, RSynaptic
 from .refractory import Refractory
 from .scan import exponential_scan
 from .simple import SimpleBaseNode, SimpleIFNode, SimpleLIFNode
+from .snntorch import from_snntorch
 from .spiking_neuron import SpikingNeuron
 from .spikingjelly import from_spikingjelly
 from .state_leaky import LeakyParallel, LinearLeaky, StateLeaky
@@ -110,6 +111,7 @@ __all__ = [
     "cuba_step",
     "eif_step",
     "exponential_scan",
+    "from_snntorch",
     "from_spikingjelly",
     "if_step",
     "ilif_step",

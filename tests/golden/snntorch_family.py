@@ -73,7 +73,7 @@ def arguments(name: str, seed: int) -> dict[str, Any]:
     else:
         drawn |= {"beta": draw(0.4, 0.7), "learn_beta": many}
     if kind in ("Synaptic", "RSynaptic", "Alpha"):
-        drawn["alpha"] = draw(0.75, 0.95)
+        drawn["alpha"] = draw(0.2, 0.4) if kind == "RSynaptic" else draw(0.75, 0.95)
         # snnTorch's Alpha cannot learn its alpha.
         drawn |= {"learn_alpha": many} if kind != "Alpha" else {}
     feedback = given.pop("feedback", None)
