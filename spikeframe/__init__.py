@@ -1,6 +1,6 @@
 """Spiking neural networks in PyTorch: a neuron is a few lines of plain torch."""
 
-from . import base, encoding, functional, kernels, layer, memory, neuron, surrogate
+from . import base, encoding, functional, kernels, layer, memory, neuron, rnn, surrogate
 
 __all__ = [
     "base",
@@ -10,6 +10,7 @@ __all__ = [
     "layer",
     "memory",
     "neuron",
+    "rnn",
     "surrogate",
 ]
 
