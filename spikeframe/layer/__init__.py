@@ -36,6 +36,7 @@ from .pooling import (
     MaxUnpool2d,
     MaxUnpool3d,
 )
+from .synapse import SynapseFilter
 from .wrapper import StatelessLayer
 
 __all__ = [
@@ -76,6 +77,7 @@ __all__ = [
     "SpikeTraceOp",
     "StatelessLayer",
     "StepModeContainer",
+    "SynapseFilter",
     "TLastMultiStepContainer",
     "TLastSeqToANNContainer",
     "Upsample",
