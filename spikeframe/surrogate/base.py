@@ -11,6 +11,7 @@ place (`Surrogate Gradient Learning in Spiking Neural Networks
 
 __all__ = ["Surrogate", "heaviside"]
 
+import inspect
 from typing import Any, Self
 
 import torch
@@ -161,6 +162,10 @@ class _Spike(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         (u,) = ctx.saved_tensors
         return ctx.surrogate.gradient(u, grad).to(grad.dtype), None
+
+
+# torch asks for it at every call, and finding it takes longer than the spike.
+_Spike.forward.__signature__ = inspect.signature(_Spike.forward)  # type: ignore[attr-defined]
 
 
 class _DualSpike(_Spike):
