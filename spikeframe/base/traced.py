@@ -16,6 +16,8 @@ __all__ = ["TracedModule"]
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
+_PRECISIONS = (torch.float32, torch.float64)
+
 
 class TracedModule(MemoryModule):
     r"""A module of memories whose step can run as one kernel: neurons, and filters like them.
@@ -107,7 +109,9 @@ class TracedModule(MemoryModule):
         self.check_output(spike, x)
         for name in self.kept_states:
             self.record(f"{name}_seq", getattr(self, name))
-        return spike.to(x.dtype) if x.is_floating_point() else spike
+        if spike.dtype == x.dtype or not x.is_floating_point():
+            return spike
+        return spike.to(x.dtype)
 
     def state_like(self, x: Tensor) -> Tensor:
         """A tensor of the shape, dtype and device of a state for a step ``x``: x itself."""
@@ -249,7 +253,7 @@ class TracedModule(MemoryModule):
 
     def in_state_precision(self, x: Any) -> Any:
         """An input as the step gets it."""
-        if not isinstance(x, Tensor) or x.dtype == torch.float64:
+        if not isinstance(x, Tensor) or x.dtype in _PRECISIONS:
             return x
         return x.to(torch.float32)
 
