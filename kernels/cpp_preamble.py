@@ -199,5 +199,5 @@ static inline R storable(R x) {
   return std::fabs(x) <= std::numeric_limits<R>::max() ? y : x;
 }
 static inline R sigmoid_(R x) { return R(1) / (R(1) + exp_(-x)); }
-static inline R sign_(R x) { return x == x ? R(x > R(0)) - R(x < R(0)) : x; }
+static inline R sign_(R x) { return R(x > R(0)) - R(x < R(0)); }
 """

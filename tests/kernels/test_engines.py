@@ -190,6 +190,19 @@ def test_neurons_that_users_write(engine, name, make, n):
     compare(engine, lambda b: make(backend=b), x_seq, others=others, exact=exact)
 
 
+class Lopsided(surrogate.Surrogate):
+    """A derivative by the sign of the distance, which is 0 at nan as torch's is."""
+
+    def derivative(self, u):
+        return 1.0 - 0.5 * torch.sign(u)
+
+
+def test_the_sign_of_what_is_no_number(engine):
+    x_seq = INPUTS["inf, nan, subnormal"](sequence((129,)))
+    make = lif(surrogate_function=Lopsided(), detach_reset=True)
+    compare(engine, make, x_seq, lambda node, spikes: spikes.sum())
+
+
 class Exponential(neuron.BaseNode):
     """A neuron with exp in its charge."""
 
