@@ -8,7 +8,7 @@ from .forward import (
     t_last_seq_to_ann_forward,
 )
 from .leaky import beta_from_tau, lif_step, tau_from_beta
-from .net import detach_net, reset_net, set_backend, set_step_mode
+from .net import detach_net, reset_net, set_backend, set_save, set_step_mode
 
 __all__ = [
     "beta_from_tau",
@@ -19,6 +19,7 @@ __all__ = [
     "reset_net",
     "seq_to_ann_forward",
     "set_backend",
+    "set_save",
     "set_step_mode",
     "t_last_multi_step_forward",
     "t_last_seq_to_ann_forward",
