@@ -152,8 +152,8 @@ def change_method(node):
     )
 
 
-# What changes no bit of the result.
-UNSEEN = ("engine", "save", "store_v_seq")
+# What need not change a bit of the result.
+UNSEEN = ("backend", "engine", "save", "store_v_seq")
 # From the last on, outputs are those of a sigmoid or so, whose last bit differs.
 INEXACT = ("primitive",)
 
@@ -195,7 +195,7 @@ def test_changes_are_seen():
             assert all(map(near, grads, wanted)), name
             assert counter.frame_count > count, name
             same = all(map(torch.equal, (*found, *grads), (*before[0], *before[1])))
-            assert same == (name in UNSEEN), name
+            assert name in UNSEEN or not same, name
             before = found, grads
             if node.store_v_seq:
                 assert torch.equal(node.v_seq, plain.v_seq)
