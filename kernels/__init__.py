@@ -3,7 +3,9 @@
 from . import operations as operations
 from .backend import BACKENDS, NAMES, Backend, check_name, choose, explain, why_not
 from .call import Call
+from .capture import run
 from .eager import check_sequences, loop_over_time
+from .recompute import check_save
 
 __all__ = [
     "BACKENDS",
@@ -11,9 +13,11 @@ __all__ = [
     "Backend",
     "Call",
     "check_name",
+    "check_save",
     "check_sequences",
     "choose",
     "explain",
     "loop_over_time",
+    "run",
     "why_not",
 ]

@@ -2,15 +2,14 @@
 
 import os
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from . import cpp, cuda, eager, fused, torch_program, triton
 from .call import Call
+from .engine import BACKENDS, Backend, Engine
+from .layout import Layout
 
 __all__ = [
     "BACKENDS",
@@ -29,45 +28,33 @@ NAMES = ("auto", "eager", "torch", "cpp", "triton", "cupy")
 ENVIRONMENT = "SPIKEFRAME_BACKEND"
 
 
-@dataclass(frozen=True)
-class Backend:
-    """One way to run a neuron over a sequence.
-
-    Arguments:
-        name: Its name in ``backend=``.
-        run: Runs a call and returns the spikes [T, N, \\*]; the node's states change.
-        why_not: The reason it cannot serve a node on a device, or this call of it, or None.
-    """
-
-    name: str
-    run: Callable[[Call], Tensor]
-    why_not: Callable[[Any, torch.device, Call | None], str | None]
-
-
-def fused_backend(name: str, engine: fused.Engine) -> Backend:
+def fused_backend(name: str, engine: Engine) -> Backend:
     """The row of an engine that runs programs."""
     return Backend(
         name,
         lambda call: fused.run(engine, call),
         lambda node, device, call: fused.why_not(engine, node, device, call),
+        engine,
     )
 
 
-# In the order in which 'auto' prefers them.
-BACKENDS: dict[str, Backend] = {
-    "triton": fused_backend("triton", triton.engine()),
-    "cupy": fused_backend(
-        "cupy", fused.Engine(cuda.forward, cuda.backward, cuda.why_not, cuda.prepare)
-    ),
-    "cpp": fused_backend("cpp", fused.Engine(cpp.forward, cpp.backward, cpp.why_not, cpp.prepare)),
-    "torch": fused_backend(
+BACKENDS.update(
+    triton=fused_backend("triton", triton.engine()),
+    cupy=fused_backend("cupy", Engine(cuda.forward, cuda.backward, cuda.why_not, cuda.prepare)),
+    cpp=fused_backend("cpp", Engine(cpp.forward, cpp.backward, cpp.why_not, cpp.prepare)),
+    torch=fused_backend(
         "torch",
-        fused.Engine(torch_program.forward, torch_program.backward, torch_program.why_not),
+        Engine(
+            torch_program.forward,
+            torch_program.backward,
+            torch_program.why_not,
+            new_saved=torch_program.new_saved,
+        ),
     ),
-    "eager": Backend(
+    eager=Backend(
         "eager", lambda call: eager.run(call.node, call.inputs), lambda node, device, call: None
     ),
-}
+)
 
 
 def check_name(name: str) -> str:
@@ -110,7 +97,9 @@ def why_not(
 def explain(node: Any, device: torch.device | str = "cpu") -> str:
     """One line per backend: whether it serves ``node`` on ``device``, and why not.
 
-    A net gives a line per node: its name, class, and the backend that would run it now.
+    A net gives a line per node: its name, class, the backend that would run it now, and the
+    bytes per neuron and step that it saves for the backward in float32, beside its input ('-'
+    where autograd of its own lines saves what it needs).
 
     Example:
         >>> from spikeframe import neuron
@@ -127,7 +116,7 @@ def explain(node: Any, device: torch.device | str = "cpu") -> str:
 
 
 def _explain_net(net: Any, device: torch.device | str) -> str:
-    rows = [("module", "class", "backend", "runs", "why")]
+    rows = [("module", "class", "backend", "runs", "saved", "why")]
     for name, node in net.named_modules():
         if not hasattr(node, "supported_backends"):
             continue
@@ -135,10 +124,24 @@ def _explain_net(net: Any, device: torch.device | str) -> str:
         runs = "-" if reason is not None else choose(node, node.backend, device).name
         if runs == "eager" != node.backend:
             reason = why_not(node, "torch", device)
-        rows.append((name, type(node).__name__, node.backend, runs, reason or ""))
+        saved = _saved_bytes(node, runs)
+        rows.append((name, type(node).__name__, node.backend, runs, saved, reason or ""))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     return "\n".join(lines)
+
+
+def _saved_bytes(node: Any, runs: str) -> str:
+    """Bytes per neuron and step that training in float32 saves, beside the input."""
+    engine = BACKENDS[runs].engine if runs in BACKENDS else None
+    if engine is None:
+        return "-"
+    if node.save == "input":
+        return "0"
+    layout = Layout(torch.empty(8, 1, device="meta"))  # eight steps: as many as a byte has bits
+    program = fused.training_program(node)
+    saved = engine.new_saved(program, layout)
+    return f"{sum(t.numel() * t.element_size() for t in saved) / layout.steps:g}"
 
 
 def choose(

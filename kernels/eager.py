@@ -34,9 +34,25 @@ def loop_over_time(step: Callable[..., Any], input_seqs: Sequence[Tensor]) -> An
 
 
 def run(node: Any, input_seqs: Sequence[Tensor]) -> Tensor:
-    """Run a node over its inputs; ``node.eager_step`` is one step on its own memories."""
+    """Run a node over its inputs; ``node.eager_step`` is one step on its own memories.
+
+    Raises:
+        RuntimeError: The node is to save its input only, which autograd of its lines does not.
+    """
+    if node.save != "auto":
+        _check_nothing_is_saved(node, input_seqs)
     spikes: Tensor = loop_over_time(node.eager_step, input_seqs)
     return spikes
+
+
+def _check_nothing_is_saved(node: Any, input_seqs: Sequence[Tensor]) -> None:
+    given = (*input_seqs, *node.parameters())
+    if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in given):
+        raise RuntimeError(
+            f"{type(node).__name__} has save={node.save!r}, but runs by its own lines here, of "
+            "which autograd saves every step (kernels.explain(net) tells why): set save='auto', "
+            "or run it inside spikeframe.memory.checkpoint"
+        )
 
 
 def check_sequences(input_seqs: Sequence[Tensor]) -> None:
@@ -47,10 +63,11 @@ def check_sequences(input_seqs: Sequence[Tensor]) -> None:
             f"a multi-step input is a sequence [T, N, *], got shapes {shapes}: add the time "
             "dimension, or use step_mode='s' for one step"
         )
-    lengths = {shape[0] for shape in shapes}
-    if len(lengths) > 1:
+    steps = shapes[0][0]
+    # By comparisons, as torch.compile takes a number that is put into a set for a constant.
+    if any(shape[0] != steps for shape in shapes):
         raise ValueError(
             f"all sequences must have the same number of steps T, got shapes {shapes}"
         )
-    if lengths == {0}:
+    if steps == 0:
         raise ValueError(f"a sequence needs at least one step, got T=0 in shapes {shapes}")

@@ -67,6 +67,24 @@ class Guards:
         """``read(node)`` is this value."""
         self._facts.append((read, value))
 
+    def constants(self) -> tuple[tuple[str, str, Any], ...]:
+        """Path, name and value of the flags, names and the like that were read."""
+        return tuple(
+            (path, name, value)
+            for path, facts in self._owners.items()
+            for name, value in facts.values.items()
+            if value is None or type(value) in (bool, str)
+        )
+
+    def methods(self) -> tuple[tuple[str, str], ...]:
+        """Path and name of the methods, plain functions of a class, that were read."""
+        return tuple(
+            (path, name)
+            for path, facts in self._owners.items()
+            for name, found in facts.of_class.items()
+            if isinstance(found, types.FunctionType)
+        )
+
     def hold(self, node: Any) -> bool:
         """Whether everything still is as it was."""
         try:

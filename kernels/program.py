@@ -6,6 +6,7 @@ from functools import cached_property
 
 from .cut import INFINITE, cheapest_cut
 from .expression import Expression, gradients, leaf, order
+from .program_text import to_text
 from .trace import Trace
 
 __all__ = ["Line", "Program", "compile_trace"]
@@ -73,7 +74,7 @@ class Program:
     @cached_property
     def text(self) -> str:
         """The program as text: equal texts are equal programs."""
-        return repr(self)
+        return to_text(self)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Program) and self.text == other.text

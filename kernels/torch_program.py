@@ -14,7 +14,7 @@ from .schedule import Schedule, schedule
 from .simplify import decisive_ancestors, fold, fuse, kind_of
 from .tile import Tile
 
-__all__ = ["backward", "forward", "why_not"]
+__all__ = ["backward", "forward", "new_saved", "why_not"]
 
 Value = Tensor | float
 Operand = str | float
@@ -36,10 +36,7 @@ def forward(
 ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
     r"""Outputs [T, N, \*], states after the last step, and saved values [T, N, \*]."""
     outputs = [layout.sequence() for _ in range(program.n_outputs)]
-    # Bits as bytes: packing them would cost torch more operations than they save.
-    saved = [
-        layout.sequence(torch.bool if kind == "bit" else layout.dtype) for kind in program.saved
-    ]
+    saved = new_saved(program, layout)
     new_states = [layout.step() for _ in states]
     plan = forward_plan(program, tuple(map(kind_of, parameters)))
     n, m = program.n_outputs, program.n_states
@@ -90,6 +87,16 @@ def backward(
         )
     )
     return x_grads, first, totals
+
+
+def new_saved(program: Program, layout: Layout) -> list[Tensor]:
+    """Empty tensors for what a program saves.
+
+    Bits as bytes: packing them would cost torch more operations than they save.
+    """
+    return [
+        layout.sequence(torch.bool if kind == "bit" else layout.dtype) for kind in program.saved
+    ]
 
 
 def why_not(device: torch.device) -> str | None:

@@ -3,7 +3,7 @@
 import random
 import types
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from .expression import Expression
 from .guards import Guards
 from .recorder import Recorder
 from .symbol import RANDOM, Symbol
+from .transforms import is_transformed
 from .uniform import Uniform, UniformTensor
 from .untraceable import Untraceable, located
 
@@ -97,8 +98,9 @@ def clean() -> Iterator[None]:
     Nor do a checkpoint's hooks see what is saved here: they count it, and would the first time
     only.
     """
+    hooks = torch.autograd.graph.saved_tensors_hooks(_as_it_is, _as_it_is)
     with (
-        torch.autograd.graph.saved_tensors_hooks(_as_it_is, _as_it_is),
+        nullcontext() if is_transformed() else hooks,  # which a transform does not take
         torch.inference_mode(False),
         torch.enable_grad(),
         torch.autocast("cpu", enabled=False),

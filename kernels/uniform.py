@@ -7,20 +7,61 @@ very same calls is what keeps it bit-equal to eager, and differentiable by autog
 
 import operator
 from collections.abc import Callable, Iterator
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import torch
 
 from .guards import Guards
 from .untraceable import Untraceable
 
-__all__ = ["Uniform", "UniformTensor", "is_uniform"]
+__all__ = ["Made", "Method", "Read", "Uniform", "UniformTensor", "WithoutGrad", "is_uniform"]
 
 # The memory of a uniform tensor, which nobody reads: of a shape that passes for no number.
 NOTHING = torch.full((2,), float("nan"))
 
 # What hands out the memory of a tensor, through which it could change unseen.
 _RAW = ("data", "grad", "storage", "untyped_storage", "data_ptr", "numpy", "__array__")
+
+
+@dataclass(frozen=True)
+class Read:
+    """Reads an attribute, at a dotted path."""
+
+    path: str
+
+    def __call__(self, owner: Any) -> Any:
+        return operator.attrgetter(self.path)(owner)
+
+
+@dataclass(frozen=True)
+class Method:
+    """Calls a method by its name."""
+
+    name: str
+
+    def __call__(self, owner: Any, *args: Any, **kwargs: Any) -> Any:
+        return getattr(owner, self.name)(*args, **kwargs)
+
+
+@dataclass(frozen=True)
+class WithoutGrad:
+    """Calls a function under no_grad."""
+
+    function: Callable[..., Any]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        with torch.no_grad():
+            return self.function(*args, **kwargs)
+
+
+class Made(NamedTuple):
+    """The call that makes a value; of the node alone where it has a path."""
+
+    path: str | None
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
 
 
 class Uniform:
@@ -53,7 +94,7 @@ class Uniform:
         """The attribute of a node at a dotted path."""
         owner, _, name = path.rpartition(".")
         guards.kind(owner, name, value)
-        return cls(guards, value, operator.attrgetter(path), path=path)
+        return cls(guards, value, Read(path), path=path)
 
     @classmethod
     def made(
@@ -61,7 +102,7 @@ class Uniform:
     ) -> "Uniform":
         """The result of a call on what is the same at every step."""
         if not torch.is_grad_enabled():
-            function = torch.no_grad()(function)
+            function = WithoutGrad(function)
         value = function(*_values(args), **_values(kwargs))
         if getattr(value, "is_complex", bool)():
             raise Untraceable("computes a complex number")
@@ -88,6 +129,11 @@ class Uniform:
         """The value while tracing."""
         return self._value
 
+    @property
+    def made_by(self) -> Made:
+        """The call that makes it."""
+        return Made(self._path, self._function, self._args, self._kwargs)
+
     @property  # type: ignore[misc]
     def __class__(self) -> type:
         return type(self.value)
@@ -101,13 +147,10 @@ class Uniform:
         if name in _RAW or _in_place(name):
             raise Untraceable(f"may change what is no memory, by {name}: assign self.memory")
         if callable(found):
-            method = operator.methodcaller
-            return lambda *args, **kwargs: self.call(
-                lambda owner, *a, **k: method(name, *a, **k)(owner), self, *args, **kwargs
-            )
+            return lambda *args, **kwargs: self.call(Method(name), self, *args, **kwargs)
         if isinstance(found, torch.Tensor):
-            return self.call(operator.attrgetter(name), self)
-        return self.decide(operator.attrgetter(name))
+            return self.call(Read(name), self)
+        return self.decide(Read(name))
 
     @classmethod
     def __torch_function__(

@@ -7,6 +7,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch._C._functorch import is_functorch_wrapped_tensor
+from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack
+from torch._subclasses.fake_tensor import FakeTensor
 
 from . import torch_program
 from .layout import Layout
@@ -40,7 +43,7 @@ def verify(node: Any, trace: Trace, compiled: Compiled) -> None:
         Untraceable: Values or gradients differ, or the hooks raise.
     """
     checked = _CHECKED.setdefault(type(node), set())
-    with clean(), torch.device("cpu"):
+    with clean(), temporarily_clear_interpreter_stack(), torch.device("cpu"):
         try:
             stand_in = twin(node)
             program = compiled((), _learnable(stand_in, trace))
@@ -107,7 +110,9 @@ def _copied(value: Any, shake: bool) -> Any:
 
 
 def _concrete(tensor: Tensor) -> Tensor:
-    if tensor.is_meta:
+    if tensor._has_symbolic_sizes_strides:
+        return torch.zeros((), dtype=tensor.dtype)  # a state, which verify replaces
+    if tensor.is_meta or isinstance(tensor, FakeTensor) or is_functorch_wrapped_tensor(tensor):
         values = torch.linspace(0.5, 1.5, max(1, tensor.numel()), dtype=torch.float64)
         made = values[: tensor.numel()].reshape(tensor.shape).to(tensor.dtype)
     else:

@@ -93,10 +93,10 @@ def watch_carried_state(module: nn.Module, state: Tensor) -> None:
         module: The owner of the state.
         state: A state left by an earlier call, about to be used again.
     """
+    if not _keeps_history(module):
+        return
     grad_fn = state.grad_fn
     if grad_fn is None or not module.__dict__.get("_backward_ran", False):
-        return
-    if not _keeps_history(module):
         return
     location = Location(module)
 

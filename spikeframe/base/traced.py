@@ -1,6 +1,7 @@
 """Modules whose step is traced: in both step modes, on every backend, with states kept."""
 
 import inspect
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -74,6 +75,7 @@ class TracedModule(MemoryModule):
         self.store_state_seqs = check_flag("store_state_seqs", store_state_seqs)
         self.step_mode = step_mode
         self.backend = backend
+        self.save = "auto"
 
     def multi_step_forward(self, x_seq: Tensor, *input_seqs: Any) -> Tensor:
         """The whole sequence, by the backend that ``backend`` names."""
@@ -81,12 +83,11 @@ class TracedModule(MemoryModule):
         kernels.check_sequences(seqs)
         self._enter(x_seq.detach()[0])
         self.forget_records()
-        call = kernels.Call(self, seqs)
-        return self.run_call(call, kernels.choose(self, self.backend, x_seq.device, call))
+        return self.run_sequences(seqs)
 
-    def run_call(self, call: kernels.Call, backend: kernels.Backend) -> Tensor:
-        """The output of a sequence on the backend that was chosen for it."""
-        return backend.run(call)
+    def run_sequences(self, seqs: Sequence[Tensor]) -> Tensor:
+        """The output of sequences whose states fit, by the backend that ``backend`` names."""
+        return kernels.run(self, seqs)
 
     def forward(self, x: Tensor, *inputs: Any) -> Tensor:
         r"""Spikes of one step [N, \*] or of a sequence [T, N, \*], as ``step_mode`` says."""
@@ -155,6 +156,18 @@ class TracedModule(MemoryModule):
         self._backend = kernels.check_name(backend)
 
     @property
+    def save(self) -> str:
+        """What a sequence keeps for its backward: 'auto', the few values that it needs; 'input',
+        nothing but the input and the states at every 32nd step, as the backward runs the forward
+        again. A node that runs by its own lines takes 'auto' only.
+        """
+        return self._save
+
+    @save.setter
+    def save(self, save: str) -> None:
+        self._save = kernels.check_save(save)
+
+    @property
     def supported_backends(self) -> tuple[str, ...]:
         """The backends of this version; ``kernels.why_not`` tells what keeps one from a case."""
         return ("auto", *kernels.BACKENDS)
@@ -218,8 +231,7 @@ class TracedModule(MemoryModule):
         if self.backend in ("auto", "eager"):
             # One step is little work, for which a fused kernel costs more than it saves.
             return self.eager_step(x, *inputs)
-        call = kernels.Call(self, [_as_sequence(value) for value in (x, *inputs)])
-        return kernels.choose(self, self.backend, x.device, call).run(call).squeeze(0)
+        return kernels.run(self, [_as_sequence(value) for value in (x, *inputs)]).squeeze(0)
 
     def _enter(self, x: Tensor) -> None:
         """Bring states into the shape of a step ``x``; check the parameters against it."""

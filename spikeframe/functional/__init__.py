@@ -8,7 +8,7 @@ from .forward import (
     t_last_seq_to_ann_forward,
 )
 from .leaky import beta_to_tau, lif_step, tau_to_beta
-from .net import detach_net, reset_net, set_backend, set_step_mode
+from .net import detach_net, reset_net, set_backend, set_save, set_step_mode
 from .online import ottt_online_training
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "reset_net",
     "seq_to_ann_forward",
     "set_backend",
+    "set_save",
     "set_step_mode",
     "t_last_multi_step_forward",
     "t_last_seq_to_ann_forward",

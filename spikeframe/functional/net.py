@@ -1,6 +1,7 @@
-"""Acts on every stateful module of a net: reset, detach, step mode, backend."""
+"""Acts on every stateful module of a net: reset, detach, step mode, backend, what is saved."""
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 from torch import nn
@@ -8,7 +9,7 @@ from torch import nn
 from .. import base, kernels
 from ..base.step import inner_step_modules
 
-__all__ = ["detach_net", "reset_net", "set_backend", "set_step_mode"]
+__all__ = ["detach_net", "reset_net", "set_backend", "set_save", "set_step_mode"]
 
 
 def reset_net(net: nn.Module) -> None:
@@ -110,25 +111,75 @@ def set_backend(net: nn.Module, backend: str, instance: Any = None) -> None:
         'eager'
     """
     kernels.check_name(backend)
+
+    def why_not(node: Any) -> str | None:
+        return kernels.why_not(node, backend, _device(node))
+
+    _set(net, "backend", backend, instance, why_not)
+
+
+def set_save(net: nn.Module, save: str, instance: Any = None) -> None:
+    """Set ``save`` of every node in ``net`` that its backend can serve; warn about the others.
+
+    Arguments:
+        net: The net, or a single node.
+        save: 'auto' keeps for the backward the few values that it needs; 'input' nothing but the
+            input and the states at every 32nd step, as the backward runs the forward again.
+        instance: Only nodes of this class, or tuple of classes.
+    Raises:
+        TypeError: ``net`` is not an nn.Module, or ``instance`` not a class.
+        ValueError: ``save`` is neither.
+    Warns:
+        UserWarning: Some nodes run by their own lines and keep ``save``, with the reason.
+
+    Example:
+        >>> from spikeframe import neuron
+        >>> node = neuron.IFNode()
+        >>> set_save(node, "input")
+        >>> node.save
+        'input'
+    """
+    kernels.check_save(save)
+
+    def why_not(node: Any) -> str | None:
+        return None if save == "auto" else _why_lines(node)
+
+    _set(net, "save", save, instance, why_not)
+
+
+def _set(
+    net: nn.Module, name: str, value: str, instance: Any, why_not: Callable[[Any], str | None]
+) -> None:
+    """Set an attribute of the nodes that nothing keeps from it; warn once about the others."""
     if instance is not None and not isinstance(instance, type | tuple):
         raise TypeError(f"instance must be a class or a tuple of classes, got {instance!r}")
     kept: dict[str, list[str]] = {}
     _modules(net)
-    for name, module in net.named_modules():
+    for path, module in net.named_modules():
         if not hasattr(module, "supported_backends"):
             continue
         if instance is not None and not isinstance(module, instance):
             continue
-        reason = kernels.why_not(module, backend, _device(module))
+        reason = why_not(module)
         if reason is None:
-            module.backend = backend
+            setattr(module, name, value)
         else:
-            kept.setdefault(reason, []).append(name or type(module).__name__)
+            kept.setdefault(reason, []).append(path or type(module).__name__)
     if kept:
-        reasons = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in kept.items())
+        reasons = "; ".join(f"{', '.join(paths)}: {reason}" for reason, paths in kept.items())
         warnings.warn(
-            f"set_backend({backend!r}) leaves these nodes as they are ({reasons})", stacklevel=2
+            f"set_{name}({value!r}) leaves these nodes as they are ({reasons})", stacklevel=3
         )
+
+
+def _why_lines(node: Any) -> str | None:
+    """Why a node runs by its own lines, of which autograd saves every step, or None."""
+    reason = kernels.why_not(node, node.backend, _device(node))
+    if reason is not None:
+        return reason
+    if kernels.choose(node, node.backend, _device(node)).name != "eager":
+        return None
+    return kernels.why_not(node, "torch", _device(node)) or "its backend is 'eager'"
 
 
 def _modules(net: nn.Module) -> list[nn.Module]:

@@ -13,7 +13,7 @@ neuron's own: :class:`Leaky` keeps it, the others swallow it, as here. The dynam
 the spikes, are snnTorch 1.0.0's, bit for bit, except where a neuron says so.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, TypedDict
 
 import torch
@@ -201,18 +201,25 @@ class SpikingNeuron(Node):
         r"""The states at all steps of a sequence without reset; None where it must be a loop."""
         return None
 
-    def run_call(self, call: kernels.Call, backend: kernels.Backend) -> Tensor:
-        """By the backend, or parallel in time where that is possible and faster."""
+    def run_sequences(self, seqs: Sequence[Tensor]) -> Tensor:
+        """By a backend, or parallel in time where that is possible and faster."""
+        states = self._scanned(seqs[0]) if self._may_scan(seqs[0]) else None
+        if states is None:
+            return super().run_sequences(seqs)
+        spikes = self._fire_in_parallel(states)
+        return spikes.to(seqs[0].dtype) if seqs[0].is_floating_point() else spikes
+
+    def _may_scan(self, x_seq: Tensor) -> bool:
         linear = self.reset_mechanism == "none" and self.state_quant is None
-        if linear and not self.inhibition and self.backend == "auto":
-            x_seq = call.inputs[0]
-            narrow = x_seq.is_cuda or x_seq[0].numel() <= NARROW
-            if backend.name in _UNCOMPILED and narrow and x_seq.shape[0] >= LONG:
-                states = self.scan(self.in_state_precision(x_seq))
-                if states is not None:
-                    spikes = self._fire_in_parallel(states)
-                    return spikes.to(x_seq.dtype) if x_seq.is_floating_point() else spikes
-        return super().run_call(call, backend)
+        if not linear or self.inhibition or self.backend != "auto":
+            return False
+        narrow = x_seq.is_cuda or x_seq[0].numel() <= NARROW
+        return narrow and x_seq.shape[0] >= LONG and not torch.compiler.is_compiling()
+
+    def _scanned(self, x_seq: Tensor) -> dict[str, Tensor] | None:
+        if kernels.choose(self, "auto", x_seq.device).name not in _UNCOMPILED:
+            return None
+        return self.scan(self.in_state_precision(x_seq))
 
     def _fire_in_parallel(self, states: dict[str, Tensor]) -> Tensor:
         for name in self.kept_states:

@@ -68,13 +68,13 @@ def test_a_net_is_explained_node_by_node():
         neuron.LIFNode(surrogate_function=lambda u: torch.cumsum(u, 0)),
         neuron.LIFNode(backend="cupy"),
     )
-    rows = [line.split(maxsplit=4) for line in kernels.explain(net).splitlines()]
-    assert rows[0] == ["module", "class", "backend", "runs", "why"]
-    assert rows[1] == ["1", "IFNode", "eager", "eager"]
-    assert rows[2][:4] == ["2", "LIFNode", "auto", "eager"]
-    assert rows[2][4] == kernels.why_not(net[2], "torch")
-    assert rows[3][:4] == ["3", "LIFNode", "cupy", "-"]
-    assert rows[3][4] == kernels.why_not(net[3], "cupy")
+    rows = [line.split(maxsplit=5) for line in kernels.explain(net).splitlines()]
+    assert rows[0] == ["module", "class", "backend", "runs", "saved", "why"]
+    assert rows[1] == ["1", "IFNode", "eager", "eager", "-"]
+    assert rows[2][:5] == ["2", "LIFNode", "auto", "eager", "-"]
+    assert rows[2][5] == kernels.why_not(net[2], "torch")
+    assert rows[3][:5] == ["3", "LIFNode", "cupy", "-", "-"]
+    assert rows[3][5] == kernels.why_not(net[3], "cupy")
 
 
 def test_a_call_is_judged_by_its_inputs():

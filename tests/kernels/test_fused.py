@@ -11,7 +11,7 @@ from reference import relative_error
 from torch import nn
 from torch.autograd import forward_ad
 
-from spikeframe import base, functional, kernels, memory, neuron, surrogate
+from spikeframe import functional, kernels, memory, neuron, surrogate
 
 BACKENDS = [b for b in kernels.BACKENDS if kernels.why_not(neuron.IFNode(), b) is None]
 FUSED = [b for b in BACKENDS if b != "eager"]
@@ -163,33 +163,6 @@ def test_forward_mode_runs_eagerly_or_is_refused(case):
             found.append(forward_ad.unpack_dual(node(dual)).tangent)
     assert found[0].abs().sum() > 0
     assert torch.equal(*found)
-
-
-def test_the_functional_form_runs_eagerly_in_a_transform():
-    node, x_seq = node_of(LIF, "auto"), sequence((3,))
-    run = base.to_functional_forward(node)
-
-    def loss(x):
-        return run((x,), (torch.zeros(3),))[0][0].sum()
-
-    x = x_seq.clone().requires_grad_()
-    loss(x).backward()
-    close(torch.func.grad(loss)(x_seq), x.grad)
-    node.backend = FUSED[0]
-    with pytest.raises(RuntimeError, match=r"torch\.func.*backend='eager'"):
-        torch.func.grad(loss)(x_seq)
-
-
-@pytest.mark.filterwarnings("ignore:.*autograd.*should not be instantiated:DeprecationWarning")
-@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")
-@pytest.mark.parametrize("fullgraph", [False, True])
-@pytest.mark.parametrize("case", NEURONS[1::2], ids=str)
-def test_compile_follows_the_lines(case, fullgraph):
-    torch.compiler.reset()
-    net = nn.Sequential(nn.Linear(3, 4), node_of(case, "auto"))
-    compiled = torch.compile(copy.deepcopy(net), backend="eager", fullgraph=fullgraph)
-    x_seq = sequence((2, 3))
-    assert torch.equal(compiled(x_seq), net(x_seq))
 
 
 @pytest.mark.parametrize("backend", FUSED)
