@@ -188,7 +188,7 @@ def _rank(tensor: Tensor, dim: int | None) -> int:
 
 def _moved(tensors: Sequence[Any], dims: Sequence[int | None], to: int, size: int) -> list[Any]:
     """Tensors with the mapped axis at ``to``; those that are not mapped are repeated."""
-    moved = []
+    moved: list[Any] = []
     for tensor, dim in zip(tensors, dims, strict=True):
         if tensor is None:
             moved.append(None)

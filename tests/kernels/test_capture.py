@@ -130,7 +130,10 @@ def test_the_number_of_graphs(dynamic):
                 assert torch.equal(run(x_seq), plain(x_seq))
         for each in (net, plain):
             (functional.reset_net if after == "reset" else functional.detach_net)(each)
-        counts.append(counter.frame_count)
+        # With dynamic=True torch tries the reset value as a variable first, in a graph it drops.
+        found = [len(operators(graph)) for graph in counter.graphs]
+        assert set(found) <= {0, 2}
+        counts.append(found.count(2))
 
     check(4, 3)
     check(4, 3, after="detach")  # again: the same graph
@@ -141,9 +144,7 @@ def test_the_number_of_graphs(dynamic):
     check(4, 7)
     check(9, 2)  # another number of steps
     check(6, 4)
-    # With dynamic=True the reset value is tried as a variable first, which fills no tensor.
-    assert counts == ([2, 2, 3, 4, 5, 5, 5, 5, 5] if dynamic else [1, 1, 2, 3, 4, 5, 5, 6, 6])
-    assert all(len(operators(graph)) == 2 for graph in counter.graphs)
+    assert counts == ([1, 1, 2, 3, 4, 4, 4, 4, 4] if dynamic else [1, 1, 2, 3, 4, 5, 5, 6, 6])
 
 
 def change_method(node):
@@ -465,10 +466,10 @@ def test_several_states_dynamic():
     plain = copy.deepcopy(node)
     run, counter = compiled(node, dynamic=True)
     counts = []
-    for T, N in ((5, 3), (4, 2), (7, 6)):
+    for T, N in ((6, 5), (4, 2), (7, 9)):
         agree(node, plain, run, sequence((N, 4, 3), T))
         assert torch.equal(node.v_seq, plain.v_seq)
         node.reset()
         plain.reset()
         counts.append(counter.frame_count)
-    assert counts[0] == counts[2]
+    assert counts[0] == counts[1] == counts[2]
