@@ -67,8 +67,10 @@ def backward(
     call = _Call(program, parameters, layout)
     for grad in output_grads:
         call.read(layout.zeros() if grad is None else layout.match(grad))
-    for sequence in (*saved, *map(layout.match, x_seqs.values())):
+    for sequence in map(layout.match_saved, program.saved, saved):
         call.read(sequence)
+    for x_seq in x_seqs.values():
+        call.read(layout.match(x_seq))
     first = [layout.step() for _ in state_grads]
     for grad, new in zip(state_grads, first, strict=True):
         call.carry(None if grad is None else layout.match_step(grad), new)

@@ -98,8 +98,8 @@ def backward(
     call = Arguments(layout)
     for grad in output_grads:
         call.read(None if grad is None else layout.match(grad))
-    for kind, value in zip(program.saved, saved, strict=True):
-        call.read(layout.match(value, torch.uint8 if kind == "bit" else None))
+    for sequence in map(layout.match_saved, program.saved, saved):
+        call.read(sequence)
     for x_seq in x_seqs.values():
         call.read(layout.match(x_seq))
     first = [layout.step() for _ in state_grads]

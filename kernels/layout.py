@@ -55,6 +55,10 @@ class Layout:
             return once.expand(sequence.shape[0], *self.shape)
         return self.sequence(dtype, sequence.shape[0]).copy_(sequence)
 
+    def match_saved(self, kind: str, sequence: Tensor) -> Tensor:
+        """Saved values or bits in this order; hooks on what is saved may give them in another."""
+        return self.match(sequence, sequence.dtype if kind == "bit" else None)
+
     def flat(self, sequence: Tensor) -> Tensor:
         """A sequence in this order as [T, size], its steps as lines of numbers."""
         return sequence.as_strided((sequence.shape[0], self.size), (sequence.stride(0), 1))

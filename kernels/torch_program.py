@@ -72,7 +72,8 @@ def backward(
     last = [layout.step().zero_() if g is None else layout.match_step(g) for g in state_grads]
     totals = [layout.step().zero_() for _ in program.differentiated]
     n, m = program.n_inputs, program.n_states
-    given |= {f"k{i}": sequence for i, sequence in enumerate(saved)}
+    kept = map(layout.match_saved, program.saved, saved)
+    given |= {f"k{i}": sequence for i, sequence in enumerate(kept)}
     given |= {f"x{i}": layout.match(x_seq) for i, x_seq in x_seqs.items()}
     _run(
         _Work(

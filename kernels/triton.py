@@ -144,10 +144,8 @@ def _backward(
     for i, grad in enumerate(output_grads):
         call.read(f"g{i}", None if grad is None else layout.match(grad))
     for i, (kind, sequence) in enumerate(zip(program.saved, saved, strict=True)):
-        if kind == "bit":
-            call.use(f"k{i}", layout.match(sequence, torch.uint8))
-        else:
-            call.read(f"k{i}", layout.match(sequence))
+        sequence = layout.match_saved(kind, sequence)
+        call.use(f"k{i}", sequence) if kind == "bit" else call.read(f"k{i}", sequence)
     for i, x_seq in x_seqs.items():
         call.read(f"x{i}", layout.match(x_seq))
     first = [

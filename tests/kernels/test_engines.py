@@ -164,6 +164,16 @@ def test_a_window_kept_as_bits(engine, v_reset, detach_reset):
         compare(engine, make, sequence((size,), T=T))
 
 
+@pytest.mark.parametrize("make_surrogate", [surrogate.ATan, surrogate.Rect])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_saved_values_that_a_hook_lays_otherwise(engine, make_surrogate, dtype):
+    """As save_on_cpu(pin_memory=True) does: contiguous, whatever they were."""
+    x_seq = LAYOUTS["channels last"](sequence((5, 3, 7, 11), T=9, dtype=dtype))
+    make = lif(surrogate_function=make_surrogate(), detach_reset=True)
+    with torch.autograd.graph.saved_tensors_hooks(torch.Tensor.contiguous, lambda kept: kept):
+        compare(engine, make, x_seq)
+
+
 def test_what_is_saved_in_16_bits_stays_finite(engine):
     """A readout that never fires adds up to more than 16 bits can hold."""
     x_seq = sequence((65,), T=9, dtype=torch.float16) * 2e4
