@@ -66,12 +66,16 @@ class Row:
         arguments: How it is made.
         scale: A factor of the input.
         shown: Which class the row shows, where it is made by another one.
+        shape: The shape of one step.
+        seed: What weights are drawn with.
     """
 
     make: Callable[..., Any]
     arguments: Mapping[str, Any]
     scale: float = 1.0
     shown: str = ""
+    shape: tuple[int, ...] = (1, 1)
+    seed: int = 0
 
     @property
     def name(self) -> str:
@@ -110,6 +114,24 @@ ROWS = (
     Row(neuron.MPBNLIFNode, {"tau": 5.0, "out_features": 1, "v_threshold": 2.0}),
     Row(neuron.OTTTLIFNode, {"tau": 5.0, "v_threshold": 2.0}),
     Row(neuron.SLTTLIFNode, LEAKY),
+    Row(neuron.Leaky, {"beta": 0.8, "threshold": 2.0}),
+    Row(neuron.DeltaLeaky, {"beta": 0.8, "delta_threshold": 0.5}),
+    Row(neuron.StateLeaky, {"beta": 0.8, "threshold": 4.0}),
+    Row(neuron.LinearLeaky, {"beta": 0.8, "in_features": 1, "out_features": 1}, 4.0, seed=2),
+    Row(neuron.LeakyParallel, {"input_size": 1, "hidden_size": 1, "beta": 0.8}, 4.0, seed=2),
+    Row(neuron.Synaptic, {"alpha": 0.7, "beta": 0.8, "threshold": 5.0}),
+    Row(neuron.Alpha, {"alpha": 0.9, "beta": 0.7, "threshold": 3.0}),
+    Row(neuron.Lapicque, {"R": 5.0, "C": 1e-3, "time_step": 1e-3, "threshold": 2.0}),
+    Row(neuron.RLeaky, {"beta": 0.8, "all_to_all": False, "V": -2.0}),
+    Row(neuron.RSynaptic, {"alpha": 0.7, "beta": 0.8, "all_to_all": False, "V": -2.0}),
+    Row(neuron.SLSTM, {"input_size": 1, "hidden_size": 1, "threshold": 0.05}, 4.0),
+    Row(
+        neuron.SConv2dLSTM,
+        {"in_channels": 1, "out_channels": 1, "kernel_size": 1, "threshold": 0.05},
+        4.0,
+        shape=(1, 1, 1, 1),
+        seed=7,
+    ),
     Row(NoisyLIFNode, LEAKY | {"sigma": 0.5}, shown="Noisy"),
     Row(RefractoryLIFNode, LEAKY | {"tau_ref": 3}, shown="Refractory"),
 )
@@ -118,10 +140,10 @@ ROWS = (
 @torch.no_grad()
 def run(row: Row) -> tuple[Tensor, Mapping[str, Tensor], Tensor]:
     """The input, states and output of a row's neuron, [T]."""
-    torch.manual_seed(0)
+    torch.manual_seed(row.seed)
     node, x_seq = row.make(**row.arguments), drive() * row.scale
     node.train(not isinstance(node, neuron.MPBNBaseNode))  # one neuron is no batch
-    steps = x_seq.reshape(-1, 1, 1)
+    steps = x_seq.reshape(-1, *row.shape)
     others = [torch.randn(steps.shape)] if isinstance(node, neuron.Noisy) else []
     node.backend = "eager"  # for one neuron no kernel is worth its compilation
     node.step_mode = "m" if "m" in node.supported_step_mode() else "s"

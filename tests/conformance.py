@@ -9,8 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from cases import EVERY_NEURON, LAYOUTS, NEURONS, SURROGATES, TOLERANCE, NeuronCase, sequence
+from cases import (
+    EVERY_NEURON,
+    LAYOUTS,
+    NEURONS,
+    SNNTORCH,
+    SURROGATES,
+    TOLERANCE,
+    NeuronCase,
+    sequence,
+)
 from engines import ENGINES
+from snntorch_cases import DelayedCase
 from torch import Tensor
 
 from spikeframe import neuron, surrogate
@@ -80,6 +90,17 @@ def _neurons() -> Iterator[Row]:
             )
 
 
+def _delayed() -> Iterator[Row]:
+    """The neurons that are reset in the next step."""
+    for case in SNNTORCH:
+
+        def make(backend: str, case: DelayedCase = case) -> Any:
+            return case(step_mode="m", backend=backend)
+
+        reset = case().reset_mechanism
+        yield Row("Delayed resets", (case.name, reset), make, lambda: [1.5 * sequence((3, 17))])
+
+
 def _reset(case: NeuronCase, options: dict[str, Any]) -> tuple[str, str]:
     """What the row says of the reset."""
     if not case.takes("v_reset"):
@@ -118,10 +139,11 @@ def _layouts() -> Iterator[Row]:
             yield Row("Dtypes and layouts", (shown, name), _lif, inputs, dtype)
 
 
-ROWS = (*_neurons(), *_surrogates(), *_layouts())
+ROWS = (*_neurons(), *_delayed(), *_surrogates(), *_layouts())
 
 HEADS = {
     "Neurons": ("neuron", "reset", "detached"),
+    "Delayed resets": ("neuron", "reset"),
     "Surrogates": ("surrogate",),
     "Dtypes and layouts": ("dtype", "input"),
 }

@@ -17,10 +17,12 @@ SPEC.loader.exec_module(gallery)
 BASES = {
     "AdaptBaseNode",
     "BaseNode",
+    "Feedback",
     "MPBNBaseNode",
     "Node",
     "NonSpikingBaseNode",
     "SimpleBaseNode",
+    "SpikingNeuron",
 }
 
 

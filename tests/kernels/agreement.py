@@ -20,7 +20,8 @@ def weights(value: Tensor) -> Tensor:
 
 def spikes_and_state(node: Any, spikes: Tensor) -> Tensor:
     """A loss of the spikes and the last state."""
-    return (spikes * weights(spikes)).sum() + (node.v * weights(node.v)).sum()
+    state = getattr(node, node.membrane)
+    return (spikes * weights(spikes)).sum() + (state * weights(state)).sum()
 
 
 def results(

@@ -14,7 +14,7 @@ def _measure(node, inputs):
     inputs = [x.detach().requires_grad_() for x in inputs]
     dtype = torch.float64 if inputs[0].dtype == torch.float64 else torch.float32
     first = torch.full(inputs[0].shape[1:], 0.125, dtype=dtype, requires_grad=True)
-    node.v = first
+    setattr(node, node.membrane, first)
     spikes = node(*inputs)
     wanted = [*inputs, first, *node.parameters()]
     loss = spikes_and_state(node, spikes)
