@@ -31,7 +31,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from spikeframe import functional, layer, neuron, rnn, surrogate
+from spikeframe import data, functional, layer, neuron, rnn, surrogate
 
 TABLE = Path(__file__).with_suffix(".csv")
 SEEDS = (0, 1, 2)
@@ -115,6 +115,25 @@ def randman(seed: int) -> Task:
     return Task(batches, updates, spikes(slice(cut, None)), lambda o: 10 * o.mean(0), 1e-2)
 
 
+def pixels(seed: int) -> Task:
+    """Digits as sequences of 64 pixels."""
+    digits = data.load_digits(split="random", seed=seed)
+
+    def sequences(images: data.ImageSet) -> tuple[Tensor, Tensor]:
+        return images.images.flatten(1).t().unsqueeze(2).contiguous(), images.labels
+
+    x_seq, labels = sequences(digits.train)
+    draws = torch.Generator().manual_seed(seed)
+    size, epochs = 64, 40
+    batches = (
+        (x_seq[:, chosen], labels[chosen])
+        for _ in range(epochs)
+        for chosen in torch.randperm(len(labels), generator=draws).split(size)
+    )
+    updates = epochs * math.ceil(len(labels) / size)
+    return Task(batches, updates, sequences(digits.test), lambda o: o.mean(0), 5e-3)
+
+
 def lif() -> neuron.LIFNode:
     """A neuron that forgets by half every step."""
     atan = surrogate.ATan()
@@ -157,6 +176,14 @@ def learned_filter() -> layer.SynapseFilter:
     return layer.SynapseFilter(10.0, learnable=True, step_mode="m")
 
 
+def pixel_net(make_node: Callable[[], nn.Module]) -> nn.Module:
+    """Two layers of 64 neurons."""
+    layers: list[nn.Module] = []
+    for features in (1, 64):
+        layers += [layer.Linear(features, 64, step_mode="m"), make_node()]
+    return nn.Sequential(*layers, layer.Linear(64, 10, step_mode="m"))
+
+
 HALF = {"beta": 0.5, "step_mode": "m"}
 
 TASKS: dict[str, tuple[Callable[[int], Task], dict[str, Callable[[], nn.Module]]]] = {
@@ -181,6 +208,13 @@ TASKS: dict[str, tuple[Callable[[int], Task], dict[str, Callable[[], nn.Module]]
             "LIFNode": lambda: timing_net(lif()),
             "Synaptic": lambda: timing_net(learned_synaptic()),
             "SynapseFilter, LIFNode": lambda: timing_net(learned_filter(), lif()),
+        },
+    ),
+    "pixels": (
+        pixels,
+        {
+            "LIFNode": lambda: pixel_net(lif),
+            "PSN": lambda: pixel_net(lambda: neuron.PSN(64)),
         },
     ),
 }

@@ -36,69 +36,52 @@ def from_snntorch(module: nn.Module) -> nn.Module:
     """
     if not isinstance(module, nn.Module):
         raise TypeError(f"from_snntorch takes a module, got {type(module).__name__}")
-    return _Converter().convert(module, "")
+    copies = _Copies()
+    for name, inner in module.named_modules():
+        if _is_neuron(inner):
+            copies.made[id(inner)] = _converted(inner, name, copies)
+    # What is made already stands in for what it was made from wherever that is met.
+    return copy.deepcopy(module, copies.made)
 
 
-class _Converter:
-    """One conversion: what was shared stays shared."""
+class _Copies:
+    """What a conversion has made, by the identity of what it was made from."""
 
     def __init__(self) -> None:
-        self._modules: dict[int, nn.Module] = {}
-        self._tensors: dict[int, Tensor] = {}
-
-    def convert(self, module: nn.Module, name: str) -> nn.Module:
-        """A module as one of ours."""
-        if id(module) not in self._modules:
-            if _is_neuron(module):
-                made: nn.Module = self._neuron(module, name)
-            else:
-                made = self._rebuilt(module, name)
-            self._modules[id(module)] = made
-        return self._modules[id(module)]
+        self.made: dict[int, Any] = {}
 
     def tensor(self, tensor: Tensor) -> Tensor:
         """A copy of a tensor or parameter; the same one for the same one."""
-        if id(tensor) not in self._tensors:
-            made = tensor.detach().clone()
+        if id(tensor) not in self.made:
+            copied = tensor.detach().clone()
             if isinstance(tensor, nn.Parameter):
-                made = nn.Parameter(made, tensor.requires_grad)
-            self._tensors[id(tensor)] = made
-        return self._tensors[id(tensor)]
+                copied = nn.Parameter(copied, tensor.requires_grad)
+            self.made[id(tensor)] = copied
+        found: Tensor = self.made[id(tensor)]
+        return found
 
-    def _rebuilt(self, module: nn.Module, name: str) -> nn.Module:
-        made = copy.copy(module)
-        for kind in [key for key, value in vars(module).items() if isinstance(value, dict)]:
-            made.__dict__[kind] = copy.copy(made.__dict__[kind])
-        for kind in ("_parameters", "_buffers"):
-            held = made.__dict__[kind]
-            held.update({k: self.tensor(v) for k, v in held.items() if v is not None})
-        for key, child in module._modules.items():
-            if child is not None:
-                path = f"{name}.{key}" if name else key
-                if _is_neuron(child) and getattr(child, "init_hidden", True) is False:
-                    raise ValueError(
-                        f"{path} ({type(child).__name__}) has init_hidden=False: the net calls it "
-                        "with its states, which has no counterpart. Set init_hidden=True and call "
-                        "it with the input alone, or convert neuron by neuron"
-                    )
-                made._modules[key] = self.convert(child, path)
-        return made
 
-    def _neuron(self, module: Any, name: str) -> SpikingNeuron:
-        kind = type(module).__name__
-        where = f"{name} ({kind})" if name else kind
-        if kind not in MAKE:
-            raise ValueError(f"{where} has no counterpart")
-        found = list(problems(module, kind))
-        if found:
-            raise ValueError(f"{where} has no counterpart with {'; nor with '.join(found)}")
-        warn_of_delay(module, where)
-        try:
-            node = MAKE[kind](module, self)
-        except ValueError as error:
-            raise ValueError(f"{where} has no counterpart: {error}") from error
-        node.step_mode = "m" if kind in _SEQUENCES else "s"
-        return node.train(module.training)
+def _converted(module: Any, name: str, copies: _Copies) -> SpikingNeuron:
+    kind = type(module).__name__
+    where = f"{name} ({kind})" if name else kind
+    if kind not in MAKE:
+        raise ValueError(f"{where} has no counterpart")
+    if name and getattr(module, "init_hidden", True) is False:
+        raise ValueError(
+            f"{where} has init_hidden=False: the net calls it with its states, which has no "
+            "counterpart. Set init_hidden=True and call it with the input alone, or convert "
+            "neuron by neuron"
+        )
+    found = list(problems(module, kind))
+    if found:
+        raise ValueError(f"{where} has no counterpart with {'; nor with '.join(found)}")
+    warn_of_delay(module, where)
+    try:
+        node = MAKE[kind](module, copies)
+    except ValueError as error:
+        raise ValueError(f"{where} has no counterpart: {error}") from error
+    node.step_mode = "m" if kind in _SEQUENCES else "s"
+    return node.train(module.training)
 
 
 def _is_neuron(module: nn.Module) -> bool:
