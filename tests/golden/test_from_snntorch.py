@@ -30,7 +30,13 @@ def spikes_of(theirs, x_seq, states):
         spike, *states = theirs(x, *states)
         states = [spike, *states] if type(theirs).__name__.startswith("R") else states
         spikes.append(spike)
-    return torch.stack(spikes).detach()
+    return torch.stack(spikes)
+
+
+def gradient(spikes, x_seq):
+    """Of a weighted sum of the spikes."""
+    weights = sequence(tuple(spikes.shape[1:]), len(spikes), seed=1)
+    return torch.autograd.grad((spikes * weights).sum(), x_seq)[0]
 
 
 @pytest.mark.parametrize("seed", [4, 5])
@@ -43,7 +49,7 @@ def test_neurons_of_every_setting_keep_their_spikes(snn, name, seed):
     x_seq, _ = family.inputs(name, seed, gain)
     ours = neuron.from_snntorch(theirs)
     assert type(ours) is getattr(neuron, kind)
-    expected = spikes_of(theirs, x_seq, [torch.zeros_like(x_seq[0])] * n_states)
+    expected = spikes_of(theirs, x_seq, [torch.zeros_like(x_seq[0])] * n_states).detach()
     assert torch.equal(torch.stack([ours(x) for x in x_seq]), expected)
     learned = {n: p for n, p in theirs.named_parameters() if n != "recurrent.V"}
     assert {n for n, _ in ours.named_parameters()} == learned.keys()
@@ -65,12 +71,15 @@ def test_lstm_cells_keep_their_spikes(snn, reset):
         (snn.SConv2dLSTM(2, 3, 3, avg_pool=2, threshold=0.03), (2, 2, 4, 4), (2, 3, 4, 4)),
     ]
     for theirs, size, state in pairs:
-        x_seq = 6 * sequence(size)
+        x_seq = (6 * sequence(size)).requires_grad_()
         expected = spikes_of(theirs, x_seq, [torch.zeros(state)] * 2)
         ours = neuron.from_snntorch(theirs)
         ours.step_mode = "m"
-        assert torch.equal(ours(x_seq), expected)
+        spikes = ours(x_seq)
+        assert torch.equal(spikes, expected)
         assert 0.05 < expected.mean() < 0.9
+        wanted = gradient(expected, x_seq)
+        assert torch.allclose(gradient(spikes, x_seq), wanted, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("learn", [False, True])
@@ -80,7 +89,7 @@ def test_neurons_without_reset_keep_their_spikes(snn, learn, many):
     stateleaky = importlib.import_module("snntorch._neurons.stateleaky").StateLeaky
     linearleaky = importlib.import_module("snntorch._neurons.linearleaky").LinearLeaky
     beta = torch.tensor([0.5, 0.6, 0.7, 0.8]) if many else 0.7
-    x_seq = sequence((3, 4), 40)
+    x_seq = sequence((3, 4), 40).requires_grad_()
     kept = {"learn_beta": learn, "threshold": 2.5, "graded_spikes_factor": 1.5}
     linear = linearleaky(beta, 4, 4, **kept)
     with torch.no_grad():
@@ -91,7 +100,8 @@ def test_neurons_without_reset_keep_their_spikes(snn, learn, many):
         ours.store_v_seq = True
         spikes = ours(x_seq)
         assert torch.allclose(ours.mem_seq, membranes, atol=1e-5)
-        expected = expected.detach()
+        wanted = gradient(expected, x_seq)
+        assert torch.allclose(gradient(spikes, x_seq), wanted, rtol=1e-4, atol=1e-4)
         away = (membranes - 2.5).abs() > 1e-4
         assert torch.equal(spikes[away], expected[away])
         assert 0.05 < (expected != 0).float().mean() < 0.9
@@ -101,10 +111,13 @@ def test_neurons_without_reset_keep_their_spikes(snn, learn, many):
 def test_a_parallel_layer_keeps_its_spikes(snn):
     torch.manual_seed(0)
     theirs = snn.LeakyParallel(4, 5, beta=0.7, threshold=0.8, learn_beta=True)
-    x_seq = 2 * sequence((3, 4), 40)
+    x_seq = (2 * sequence((3, 4), 40)).requires_grad_()
     expected = theirs(x_seq)
     ours = neuron.from_snntorch(theirs)
-    assert torch.equal(ours(x_seq), expected)
+    spikes = ours(x_seq)
+    assert torch.equal(spikes, expected)
+    wanted = gradient(expected, x_seq)
+    assert torch.allclose(gradient(spikes, x_seq), wanted, rtol=1e-4, atol=1e-4)
     assert 0.05 < expected.mean() < 0.9
     assert ours.beta.shape == (5,)
     assert ours.beta.requires_grad
