@@ -61,6 +61,8 @@ class MemoryModule(nn.Module, StepModule):
         0.0
     """
 
+    remembers = True
+
     replayable: bool = False
     """Whether running again from the state after a call repeats the call (a held mask does)."""
 

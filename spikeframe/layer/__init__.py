@@ -17,6 +17,7 @@ from .convolution import (
 )
 from .dense import Flatten, Linear, Upsample
 from .dropout import Dropout, Dropout2d
+from .multi_step import MultiStep
 from .normalization import BatchNorm1d, BatchNorm2d, BatchNorm3d, GroupNorm
 from .pooling import (
     AdaptiveAvgPool1d,
@@ -67,6 +68,7 @@ __all__ = [
     "MaxUnpool1d",
     "MaxUnpool2d",
     "MaxUnpool3d",
+    "MultiStep",
     "MultiStepContainer",
     "SeqToANNContainer",
     "StatelessLayer",
