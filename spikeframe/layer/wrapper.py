@@ -132,7 +132,8 @@ def _remedy(step_mode: str, fits_other_mode: bool) -> str:
         return "if it is a sequence, call functional.set_step_mode(net, 'm')"
     return (
         "if it is one step, call functional.set_step_mode(net, 's'), or make a sequence of it, "
-        "by x.expand(T, *x.shape), which shows it at every step, or an encoder"
+        "by x.expand(T, *x.shape), which shows it at every step, or an encoder; if code in front "
+        "joined dimensions of a sequence (torch.flatten(x, 1)), fold the net: layer.MultiStep(net)"
     )
 
 
