@@ -64,7 +64,7 @@ class MultiStep(StepModule, nn.Module):
         """The model on one step, or on all steps at once, as ``step_mode`` says."""
         if self.step_mode == "m":
             return folded_forward(self, self.model, *inputs, **kwargs)
-        check_inner_modules(self, self.model)
+        check_inner_modules(self)
         return self.model(*inputs, **kwargs)
 
     def extra_repr(self) -> str:
@@ -72,16 +72,17 @@ class MultiStep(StepModule, nn.Module):
         return f"step_mode={self.step_mode}"
 
 
-def check_inner_modules(owner: nn.Module, model: nn.Module) -> None:
-    """Raise a ValueError where a module in ``model`` takes sequences, given one step."""
-    wrong = {id(module) for module in inner_step_modules(model) if module.step_mode != "s"}
+def check_inner_modules(owner: nn.Module) -> None:
+    """Raise a ValueError where a module in ``owner``, given one step, takes sequences."""
+    inside = [module for child in owner.children() for module in inner_step_modules(child)]
+    wrong = {id(module) for module in inside if module.step_mode != "s"}
     found = [
-        f"{name or 'itself'} ({type(module).__name__})"
-        for name, module in model.named_modules()
+        f"{name} ({type(module).__name__})"
+        for name, module in owner.named_modules()
         if id(module) in wrong
     ]
     if found:
         raise ValueError(
-            f"{Location(owner)} with step_mode 's' hands single steps to its model, but these in "
-            f"it have 'm': {', '.join(found)}. Call functional.set_step_mode(net.model, 's')"
+            f"{Location(owner)} with step_mode 's' hands single steps to its modules, but these "
+            f"have 'm': {', '.join(found)}. Call functional.set_step_mode(module, 's') on them"
         )

@@ -121,8 +121,8 @@ def test_modules_for_sequences_get_the_sequence():
     assert torch.equal(folded(x_seq), expected)
     functional.set_step_mode(folded, "s")
     text = (
-        r"MultiStep with step_mode 's' .* but these in it have 'm': 0 \(Linear\), 1 \(IFNode\)\. "
-        r"Call functional\.set_step_mode\(net\.model, 's'\)"
+        r"MultiStep with step_mode 's' .* but these have 'm': model\.0 \(Linear\), model\.1 "
+        r"\(IFNode\)\. Call functional\.set_step_mode\(module, 's'\)"
     )
     with pytest.raises(ValueError, match=text):
         folded(x_seq[0])
