@@ -66,8 +66,9 @@ class MemoryModule(nn.Module, StepModule):
     replayable: bool = False
     """Whether running again from the state after a call repeats the call (a held mask does)."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # They are those of a torch layer among the bases: class Norm(MemoryModule, nn.LayerNorm).
+        super().__init__(*args, **kwargs)
         self._memories: dict[str, Any] = {}
         self._reset_values: dict[str, Any] = {}
         self._records: dict[str, list[Tensor]] = {}
