@@ -16,8 +16,18 @@ from torch.fx import Proxy
 from torch.utils._pytree import tree_map_only
 
 from .location import Location
+from .ragged import loop_over_mask
 
-__all__ = ["Fold", "current_fold", "entered", "fold", "folded_time", "unfold"]
+__all__ = [
+    "Fold",
+    "current_fold",
+    "current_mask",
+    "entered",
+    "fold",
+    "folded_time",
+    "masked_samples",
+    "unfold",
+]
 
 Forward = Callable[..., Any]
 
@@ -29,11 +39,23 @@ class Fold(NamedTuple):
     batch: int
 
 
+class _Now(NamedTuple):
+    """What holds for a call.
+
+    Arguments:
+        fold: How time is folded into the batch, or None.
+        mask: Where samples go on, [T, N], or None where all have the same length.
+    """
+
+    fold: Fold | None
+    mask: Tensor | None
+
+
 class _Calls(threading.local):
-    """What holds for the calls of one thread. (torch.compile follows no ContextVar.)"""
+    """What holds for the calls of one thread, or None. (torch.compile follows no ContextVar.)"""
 
     def __init__(self) -> None:
-        self.fold: Fold | None = None
+        self.now: _Now | None = None
 
 
 _CALLS = _Calls()
@@ -41,25 +63,44 @@ _CALLS = _Calls()
 
 def current_fold() -> Fold | None:
     """How time is folded into the batch of what runs now; None where it is not."""
-    return _CALLS.fold
+    return None if _CALLS.now is None else _CALLS.now.fold
+
+
+def current_mask() -> Tensor | None:
+    """Where the samples of what runs now go on, [T, N]; None where all have the same length."""
+    return None if _CALLS.now is None else _CALLS.now.mask
 
 
 @contextlib.contextmanager
-def folded_time(fold: Fold | None) -> Iterator[None]:
-    r"""Within it, inputs are [T N, \*]; within None, they are as step modes say."""
-    entering = _CALLS.fold
-    _CALLS.fold = fold
+def folded_time(fold: Fold) -> Iterator[None]:
+    r"""Within it, inputs are [T N, \*]."""
+    with _calls(_Now(fold, current_mask())):
+        yield
+
+
+@contextlib.contextmanager
+def masked_samples(mask: Tensor | None) -> Iterator[None]:
+    """Within it, samples end where ``mask`` [T, N] says; within None, none does."""
+    with _calls(None if mask is None else _Now(None, mask)):
+        yield
+
+
+@contextlib.contextmanager
+def _calls(now: _Now | None) -> Iterator[None]:
+    entering = _CALLS.now
+    _CALLS.now = now
     try:
         yield
     finally:
-        _CALLS.fold = entering
+        _CALLS.now = entering
 
 
 def entered(forward: Forward) -> Forward:
     """The ``forward`` of a step module, as its calls enter it.
 
     Where time is folded, a module that needs the steps (one that remembers, or has step_mode 'm')
-    gets the sequence and its output is folded again. To torch.fx it is one operation.
+    gets the sequence and its output is folded again. Where samples have lengths, one that
+    remembers runs step by step. To torch.fx a module is one operation.
     """
 
     @functools.wraps(forward)
@@ -67,9 +108,9 @@ def entered(forward: Forward) -> Forward:
         # Of a root that takes *inputs, torch.fx makes one symbol.
         if type(inputs) is not tuple or (inputs and isinstance(inputs[0], Proxy)):
             return _one_operation(self, inputs, kwargs)
-        if _CALLS.fold is None or not _needs_steps(self):
+        if _CALLS.now is None:
             return forward(self, *inputs, **kwargs)
-        return _unfolded(self, _CALLS.fold, forward, inputs, kwargs)
+        return _enter(self, _CALLS.now, forward, inputs, kwargs)
 
     return enter
 
@@ -90,29 +131,74 @@ def unfold(x: Tensor, steps: int) -> Tensor:
     return x.unflatten(0, (steps, x.shape[0] // steps))
 
 
-def _needs_steps(module: Any) -> bool:
-    return module.remembers or module.step_mode == "m"
+def _enter(module: Any, now: _Now, forward: Forward, inputs: Any, kwargs: Any) -> Any:
+    if now.fold is not None and (module.remembers or module.step_mode == "m"):
+        return _unfolded(module, now.fold, now.mask, forward, inputs, kwargs)
+    if now.fold is None and module.remembers and module.step_mode == "m":
+        return _over_time(module, now.mask, forward, inputs, kwargs)
+    return forward(module, *inputs, **kwargs)
 
 
-def _unfolded(module: Any, now: Fold, forward: Forward, inputs: Any, kwargs: Any) -> Any:
+def _unfolded(
+    module: Any, now: Fold, mask: Tensor | None, forward: Forward, inputs: Any, kwargs: Any
+) -> Any:
     def unfolded(x: Tensor) -> Tensor:
         _check_batch(module, x, now)
         return unfold(x, now.steps)
 
     inputs, kwargs = tree_map_only(Tensor, unfolded, (inputs, kwargs))
-    with folded_time(None):
-        outputs = _over_time(module, forward, inputs, kwargs)
+    outputs = _over_time(module, mask, forward, inputs, kwargs)
     return tree_map_only(Tensor, fold, outputs)
 
 
-def _over_time(module: Any, forward: Forward, inputs: Any, kwargs: Any) -> Any:
+def _over_time(
+    module: Any, mask: Tensor | None, forward: Forward, inputs: Any, kwargs: Any
+) -> Any:
     """Run a forward on sequences, whatever the module's step mode is."""
+    if mask is None:
+        with _calls(None), _step_mode(module, "m"):
+            return forward(module, *inputs, **kwargs)
+    if not module.remembers:
+        with _calls(_Now(None, mask)), _step_mode(module, "m"):
+            return forward(module, *inputs, **kwargs)
+    return _masked(module, mask, forward, inputs, kwargs)
+
+
+def _masked(module: Any, mask: Tensor, forward: Forward, inputs: Any, kwargs: Any) -> Any:
+    if "s" not in module.supported_step_mode():
+        raise ValueError(
+            f"{Location(module)} needs all steps of a sequence at once, so samples cannot end at "
+            "different steps: give it sequences of one length"
+        )
+    for inner in module.modules():
+        if getattr(inner, "remembers", False):
+            inner.forget_records()
+    with _calls(None), _step_mode(module, "s"):
+        return loop_over_mask(
+            lambda *x: forward(module, *x, **kwargs), module, inputs, mask_for(mask, inputs[0])
+        )
+
+
+def mask_for(mask: Tensor, x_seq: Tensor) -> Tensor:
+    r"""The mask [T, N] for a sequence [T, n N, \*], of which each sample has n parts."""
+    steps, batch = mask.shape
+    if x_seq.dim() < 2 or x_seq.shape[0] != steps or x_seq.shape[1] % batch:
+        raise ValueError(
+            f"the lengths are those of {batch} samples and at most {steps} steps, got a sequence "
+            f"of shape {list(x_seq.shape)}: pass sequences [T, N, *] of that T and N"
+        )
+    return mask.repeat_interleave(x_seq.shape[1] // batch, 1)
+
+
+@contextlib.contextmanager
+def _step_mode(module: Any, step_mode: str) -> Iterator[None]:
     entering = module.step_mode
-    if entering == "m":
-        return forward(module, *inputs, **kwargs)
-    module.step_mode = "m"
+    if entering == step_mode:
+        yield
+        return
+    module.step_mode = step_mode
     try:
-        return forward(module, *inputs, **kwargs)
+        yield
     finally:
         module.step_mode = entering
 

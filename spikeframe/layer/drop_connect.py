@@ -77,6 +77,7 @@ class DropConnectLinear(MemoryModule):
         self.in_features, self.out_features = in_features, out_features
         self.p, self.samples_num, self.invariant = p, samples_num, invariant
         self.activation = activation
+        self.replayable = invariant
         self.step_mode = step_mode
         self.weight = nn.Parameter(torch.empty(out_features, in_features))
         self.bias = nn.Parameter(torch.empty(out_features)) if bias else None
