@@ -25,7 +25,9 @@ __all__ = [
     "entered",
     "fold",
     "folded_time",
+    "mask_for",
     "masked_samples",
+    "same_calls",
     "unfold",
 ]
 
@@ -83,6 +85,12 @@ def masked_samples(mask: Tensor | None) -> Iterator[None]:
     """Within it, samples end where ``mask`` [T, N] says; within None, none does."""
     with _calls(None if mask is None else _Now(None, mask)):
         yield
+
+
+def same_calls() -> Callable[[], contextlib.AbstractContextManager[None]]:
+    """What holds now, for a later call: ``same = same_calls()``, then ``with same():``."""
+    now = _CALLS.now
+    return lambda: _calls(now)
 
 
 @contextlib.contextmanager
