@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from .. import kernels
 from .guard import check_stateful_call, watch_carried_state
 from .location import Location
+from .state_dict import states_wanted
 from .step import StepModule
 
-__all__ = ["MemoryModule"]
+__all__ = ["MemoryModule", "detached"]
 
 
 class _Fresh(enum.Enum):
@@ -35,7 +36,8 @@ class MemoryModule(nn.Module, StepModule):
     A memory is declared with :meth:`register_memory` and then read and assigned as an attribute.
     It starts as its reset value (usually a number), takes the input's shape at the first step,
     moves with ``.to()``, and survives ``copy.deepcopy``, ``pickle`` and ``torch.save`` (without
-    its graph). It is not in ``state_dict`` unless registered with ``persistent=True``.
+    its graph). It is not in ``state_dict`` unless registered with ``persistent=True`` (or asked
+    for, by ``functional.state_dict``), but is loaded from one that has it.
     Floating-point memories stay float32 under ``.half()`` and ``.bfloat16()``.
 
     A subclass writes :meth:`single_step_forward`; the loop over time, :meth:`multi_step_forward`,
@@ -61,11 +63,14 @@ class MemoryModule(nn.Module, StepModule):
         0.0
     """
 
+    remembers = True
+
     replayable: bool = False
     """Whether running again from the state after a call repeats the call (a held mask does)."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # They are those of a torch layer among the bases: class Norm(MemoryModule, nn.LayerNorm).
+        super().__init__(*args, **kwargs)
         self._memories: dict[str, Any] = {}
         self._reset_values: dict[str, Any] = {}
         self._records: dict[str, list[Tensor]] = {}
@@ -116,7 +121,7 @@ class MemoryModule(nn.Module, StepModule):
         """Keep the memories' values and drop their history (truncated backpropagation)."""
         for store in (self._memories, self._records):
             for name, value in store.items():
-                store[name] = _map_tensors(value, torch.Tensor.detach)
+                store[name] = detached(value)
         self._backward_ran = False
 
     def load_memory(self, name: str, value: Any) -> None:
@@ -128,6 +133,12 @@ class MemoryModule(nn.Module, StepModule):
         """Name and value of each memory of this module (not of its submodules)."""
         for name in self._memories:
             yield name, getattr(self, name)
+
+    def kept_memories(self) -> Iterator[tuple[str, Any]]:
+        """Name and value of each memory of this module that is not at its reset value."""
+        for name, value in self._memories.items():
+            if value is not FRESH:
+                yield name, value
 
     def memories(self) -> Iterator[Any]:
         """The value of each memory of this module (not of its submodules)."""
@@ -269,14 +280,11 @@ class MemoryModule(nn.Module, StepModule):
         return sorted({*super().__dir__(), *self._memories})
 
     def __getstate__(self) -> dict[str, Any]:
-        detached = {
-            key: {
-                name: _map_tensors(value, torch.Tensor.detach)
-                for name, value in self.__dict__[key].items()
-            }
+        stores = {
+            key: {name: detached(value) for name, value in self.__dict__[key].items()}
             for key in ("_memories", "_records")
         }
-        return {**self.__dict__, **detached}
+        return {**self.__dict__, **stores}
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "MemoryModule":
         super()._apply(fn, recurse)
@@ -301,18 +309,27 @@ class MemoryModule(nn.Module, StepModule):
         self, destination: dict[str, Any], prefix: str, keep_vars: bool
     ) -> None:
         super()._save_to_state_dict(destination, prefix, keep_vars)
-        for name in sorted(self._persistent_memories):
-            value = self._memories[name]
-            if isinstance(value, Tensor):
-                destination[prefix + name] = value if keep_vars else value.detach()
+        for name, value in sorted(self.kept_memories()):
+            persistent = name in self._persistent_memories and isinstance(value, Tensor)
+            if states_wanted() or persistent:
+                destination[prefix + name] = value if keep_vars else detached(value)
+        if states_wanted() and hasattr(destination, "_metadata"):
+            destination._metadata[prefix[:-1]]["with_states"] = True
 
     def _load_from_state_dict(
-        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
+        self, state_dict: dict[str, Any], prefix: str, metadata: dict[str, Any], *args: Any
     ) -> None:
-        for name in self._persistent_memories:
-            # A memory that was at its reset value was not saved.
-            self._memories[name] = state_dict.pop(prefix + name, FRESH)
-        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+        # A memory that was at its reset value was not saved.
+        saved = self._memories if metadata.get("with_states") else self._persistent_memories
+        for name in self._memories:
+            if name in saved or prefix + name in state_dict:
+                self._memories[name] = state_dict.pop(prefix + name, FRESH)
+        super()._load_from_state_dict(state_dict, prefix, metadata, *args)
+
+
+def detached(value: Any) -> Any:
+    """A state, tensors in lists, tuples and dicts included, without its history."""
+    return _map_tensors(value, torch.Tensor.detach)
 
 
 def _state_dtype(x: Tensor) -> torch.dtype:

@@ -4,6 +4,8 @@ from typing import Any
 
 from torch import nn
 
+from .entry import entered
+
 __all__ = ["MultiStepModule", "SingleStepModule", "StepModule", "check_step_mode"]
 
 STEP_MODES = ("s", "m")
@@ -29,8 +31,16 @@ class StepModule:
 
     _step_mode: str = "s"
 
+    remembers: bool = False
+    """Whether one call leaves something for the next (a MemoryModule does)."""
+
     keeps_inner_step_mode: bool = False
     """Whether the module chooses the step modes of its submodules itself (containers do)."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "forward" in cls.__dict__:
+            cls.forward = entered(cls.__dict__["forward"])  # type: ignore[attr-defined]
 
     def supported_step_mode(self) -> tuple[str, ...]:
         """The step modes this module serves."""

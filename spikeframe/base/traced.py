@@ -12,6 +12,7 @@ from .guard import check_stateful_call, note_backward
 from .location import Location
 from .memory import MemoryModule
 from .parameter import Scalar, check_flag, check_number, check_real
+from .spikes import mark_spikes
 
 __all__ = ["TracedModule"]
 
@@ -102,7 +103,7 @@ class TracedModule(MemoryModule):
             raise
         states = (state for state in self._memories.values() if isinstance(state, Tensor))
         note_backward(self, spikes, *states)
-        return spikes
+        return mark_spikes(spikes) if self.fires_binary else spikes
 
     def eager_step(self, x: Tensor, *inputs: Any) -> Tensor:
         """One step of the hooks in the precision of the state, spikes cast back."""
@@ -145,6 +146,14 @@ class TracedModule(MemoryModule):
         charge = getattr(self, "neuronal_charge", self.single_step_forward)
         needed = inspect.signature(charge).parameters.values()
         return sum(p.default is p.empty and p.kind in _POSITIONAL for p in needed)
+
+    @property
+    def fires_binary(self) -> bool:
+        """Whether every output is 0 or 1, by the way it is made, so that it may be kept as bits.
+
+        A family of neurons whose steps say so overrides this; False is always right.
+        """
+        return False
 
     @property
     def backend(self) -> str:

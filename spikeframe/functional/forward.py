@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from .. import base, kernels
+from ..base.entry import current_mask, mask_for, masked_samples
+from ..base.ragged import loop_over_mask
 from .sequence import fold, unfold
 
 __all__ = [
@@ -40,7 +42,14 @@ def multi_step_forward(x_seq: Tensor | Sequence[Tensor], single_step_module: Mod
     for module in modules:
         _refuse_mode(module, "m", "multi_step_forward runs one step at a time")
     seqs = (x_seq,) if isinstance(x_seq, Tensor) else tuple(x_seq)
-    return kernels.loop_over_time(lambda *x: _chain(x, modules), seqs)
+    mask = current_mask()
+    if mask is None:
+        return kernels.loop_over_time(lambda *x: _chain(x, modules), seqs)
+    kernels.check_sequences(seqs)
+    owners = nn.ModuleList(module for module in modules if isinstance(module, nn.Module))
+    with masked_samples(None):
+        mask = mask_for(mask, seqs[0])
+        return loop_over_mask(lambda *x: _chain(x, modules), owners, seqs, mask)
 
 
 def t_last_multi_step_forward(x_seq: Tensor, single_step_module: Modules) -> Tensor:

@@ -8,6 +8,7 @@ from torch import nn
 
 from .. import base, kernels
 from ..base.step import inner_step_modules
+from .plain import guard_plain_layers
 
 __all__ = ["detach_net", "reset_net", "set_backend", "set_save", "set_step_mode"]
 
@@ -65,6 +66,9 @@ def set_step_mode(net: nn.Module, step_mode: str) -> None:
     """Set ``step_mode`` of every module in ``net``, all or none.
 
     Containers that choose their submodules' mode themselves are set, their contents are not.
+    torch's own layers have no step mode. In 'm' they are watched: one that is handed a sequence
+    it cannot take raises and names what to change (a net that folds time by hand around them is
+    fine), until the mode is 's' again.
 
     Arguments:
         net: The net, or a single node.
@@ -88,6 +92,7 @@ def set_step_mode(net: nn.Module, step_mode: str) -> None:
             module.check_step_mode_supported(step_mode)
     for module in modules:
         module.step_mode = step_mode
+    guard_plain_layers(net, on=step_mode == "m")
 
 
 def set_backend(net: nn.Module, backend: str, instance: Any = None) -> None:

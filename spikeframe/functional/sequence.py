@@ -10,21 +10,12 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import get_gradient_edge
 
+from ..base.entry import fold
+
 __all__ = ["fold", "is_static", "one_step", "repeat", "unfold"]
 
 # The views that repeat a step over time; the walk to the step ends at any other node.
 _REPEATING_VIEWS = ("ExpandBackward0", "UnsqueezeBackward0")
-
-
-def fold(x_seq: Tensor) -> Tensor:
-    r"""[T, N, \*] -> [T N, \*]: a view where the strides allow it, else one copy.
-
-    The copy keeps channels_last, which ``flatten`` would lose.
-    """
-    steps, batch = x_seq.shape[:2]
-    if steps == 1 or batch == 1 or x_seq.stride(0) == batch * x_seq.stride(1):
-        return x_seq.flatten(0, 1)
-    return torch.cat(x_seq.unbind(0))
 
 
 def unfold(outputs: Any, x_seq: Tensor) -> Any:

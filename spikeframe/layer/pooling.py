@@ -48,6 +48,8 @@ class _Volumes(StatelessLayer):
 class _MaxPool(StatelessLayer):
     """The constructor of torch's max pools."""
 
+    keeps_spikes = True
+
     def __init__(
         self,
         kernel_size: Size,
@@ -90,6 +92,8 @@ class _AdaptiveAvgPool(StatelessLayer):
 
 class _AdaptiveMaxPool(StatelessLayer):
     """The constructor of torch's adaptive max pools."""
+
+    keeps_spikes = True
 
     def __init__(
         self, output_size: OutputSize, return_indices: bool = False, *, step_mode: str = "s"

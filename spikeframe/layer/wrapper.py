@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from .. import kernels
 from ..base import StepModule
 from ..base.location import Location
+from ..base.spikes import are_spikes, mark_spikes
 from ..base.step import STEP_MODES
 from ..functional.sequence import fold, is_static, one_step, repeat, unfold
 
@@ -52,6 +53,9 @@ class StatelessLayer(StepModule, nn.Module):
     same_every_step: bool = True
     """Whether equal steps give equal outputs. A layer that draws random numbers sets it False."""
 
+    keeps_spikes: bool = False
+    """Whether the output of zeros and ones is zeros and ones: a max pool's is."""
+
     def __init__(self, *args: Any, step_mode: str = "s", **kwargs: Any) -> None:
         if any(value in STEP_MODES for value in (*args, *kwargs.values()) if type(value) is str):
             raise TypeError(
@@ -67,9 +71,11 @@ class StatelessLayer(StepModule, nn.Module):
     def forward(self, input: Tensor, *others: Any, **kwargs: Any) -> Any:
         """One step or a sequence, as ``step_mode`` says; other tensors likewise."""
         check_rank(self, input, self.step_shapes())
-        if self.step_mode == "s":
-            return super().forward(input, *others, **kwargs)
-        return self.multi_step_forward(input, *others, **kwargs)
+        run = super().forward if self.step_mode == "s" else self.multi_step_forward
+        output = run(input, *others, **kwargs)
+        if self.keeps_spikes and are_spikes(input):
+            mark_spikes(output[0] if isinstance(output, tuple) else output)
+        return output
 
     def multi_step_forward(self, x_seq: Tensor, *others: Any, **kwargs: Any) -> Any:
         """A sequence: computed once where it is static, else with time folded into the batch."""
@@ -132,7 +138,8 @@ def _remedy(step_mode: str, fits_other_mode: bool) -> str:
         return "if it is a sequence, call functional.set_step_mode(net, 'm')"
     return (
         "if it is one step, call functional.set_step_mode(net, 's'), or make a sequence of it, "
-        "by x.expand(T, *x.shape), which shows it at every step, or an encoder"
+        "by x.expand(T, *x.shape), which shows it at every step, or an encoder; if code in front "
+        "joined dimensions of a sequence (torch.flatten(x, 1)), fold the net: layer.MultiStep(net)"
     )
 
 

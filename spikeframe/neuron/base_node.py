@@ -132,6 +132,16 @@ class BaseNode(Node):
         return spike
 
     @property
+    def fires_binary(self) -> bool:
+        """Whether spikes are 0 or 1: they are the surrogate's, and it gives nothing else."""
+        kind, own = type(self), vars(self)
+        if kind.single_step_forward is not BaseNode.single_step_forward:
+            return False
+        if kind.neuronal_fire is not BaseNode.neuronal_fire or "neuronal_fire" in own:
+            return False
+        return getattr(self.surrogate_function, "binary", False) is True
+
+    @property
     def v_seq(self) -> Tensor | None:
         r"""V of the last sequence in 'm', or of all steps since the reset in 's', [T, N, \*].
 

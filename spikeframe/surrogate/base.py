@@ -94,6 +94,13 @@ class Surrogate(nn.Module):
             # A count stays an int (range needs one), all else becomes a float; bounds may be inf.
             setattr(self, name, value if type(value) is int else number(name, value, True))
 
+    @property
+    def binary(self) -> bool:
+        """Whether the output is 0 or 1: it spikes, and in the way that is written here."""
+        kind = type(self)
+        plain = kind.forward is Surrogate.forward and kind.fire is Surrogate.fire
+        return self.spiking and plain
+
     def derivative(self, u: Tensor) -> Tensor:
         """What stands for the derivative of the spike, elementwise."""
         raise NotImplementedError(

@@ -75,8 +75,13 @@ def test_a_persistent_memory_is_in_the_state_dict_while_live():
     assert restored(torch.ones(2)).tolist() == [2.0, 2.0]
     restored.load_state_dict({})
     assert restored.total == 0.0
+    plain = Counter()
+    plain.load_state_dict(saved)
+    assert plain(torch.ones(2)).tolist() == [2.0, 2.0]
+    plain.load_state_dict({})
+    assert plain.total.tolist() == [2.0, 2.0]
     with pytest.raises(RuntimeError, match="Unexpected key"):
-        Counter().load_state_dict(saved)
+        plain.load_state_dict({"totals": torch.ones(2)})
 
 
 @pytest.mark.parametrize("case", NEURONS, ids=str)
