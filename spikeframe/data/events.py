@@ -1,6 +1,14 @@
 """Events of a camera or an ear: a numpy structured array in the order of time."""
 
-__all__ = ["EVENT_DTYPE", "Sensor", "as_events", "check_order", "check_sensor", "make_events"]
+__all__ = [
+    "EVENT_DTYPE",
+    "Sensor",
+    "as_events",
+    "check_order",
+    "check_sensor",
+    "make_events",
+    "pack_events",
+]
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -37,14 +45,18 @@ def make_events(
         array([1, 0], dtype=uint8)
     """
     times = _whole("t", t)
-    events = np.zeros(len(times), EVENT_DTYPE)
-    events["t"] = times
+    columns = _coordinates("x", _whole("x", x, len(times)))
+    rows = 0 if y is None else _coordinates("y", _whole("y", y, len(times)))
+    signs = 0 if p is None else _polarities(_whole("p", p, len(times)))
+    events = pack_events(times, columns, rows, signs)
     check_order(events)
-    for name, values in (("x", x), ("y", y)):
-        if values is not None:
-            events[name] = _coordinates(name, _whole(name, values, len(times)))
-    if p is not None:
-        events["p"] = _polarities(_whole("p", p, len(times)))
+    return events
+
+
+def pack_events(t: ArrayLike, x: ArrayLike, y: ArrayLike = 0, p: ArrayLike = 0) -> np.ndarray:
+    """Put fields into events of :data:`EVENT_DTYPE` without a check, as a reader knows them."""
+    events = np.zeros(np.shape(t), EVENT_DTYPE)
+    events["t"], events["x"], events["y"], events["p"] = t, x, y, p
     return events
 
 

@@ -4,7 +4,7 @@ A cut is an array of T + 1 positions: slice t holds the events from `cut[t]` up 
 `cut[t + 1]`. The first position is 0 and the last the number of events, so none is lost.
 """
 
-__all__ = ["cut_by_duration", "cut_by_number", "cut_by_time"]
+__all__ = ["check_positive", "cut_by_duration", "cut_by_number", "cut_by_time"]
 
 import numpy as np
 
@@ -29,7 +29,7 @@ def cut_by_number(n_events: int, slices: int) -> np.ndarray:
         >>> cut_by_number(11, 3)
         array([ 0,  3,  6, 11])
     """
-    _check_positive("the number of slices", slices)
+    check_positive("the number of slices", slices)
     cut = np.arange(slices + 1) * max(n_events // slices, 1)
     cut[-1] = n_events
     return np.minimum(cut, n_events)
@@ -56,7 +56,7 @@ def cut_by_time(t: np.ndarray, slices: int) -> np.ndarray:
         >>> cut_by_time(np.array([100, 110, 145, 199, 200]), 2)
         array([0, 3, 5])
     """
-    _check_positive("the number of slices", slices)
+    check_positive("the number of slices", slices)
     if len(t) == 0:
         return np.zeros(slices + 1, np.int64)
     start = int(t[0])
@@ -82,7 +82,7 @@ def cut_by_duration(t: np.ndarray, duration: int) -> np.ndarray:
         >>> cut_by_duration(np.array([100, 110, 145, 199, 200]), 50)
         array([0, 3, 4, 5])
     """
-    _check_positive("the duration (in microseconds)", duration)
+    check_positive("the duration (in microseconds)", duration)
     if len(t) == 0:
         return np.zeros(1, np.int64)
     start = int(t[0])
@@ -96,6 +96,7 @@ def _cut(t: np.ndarray, starts: np.ndarray) -> np.ndarray:
     return np.concatenate([[0], inner, [len(t)]])
 
 
-def _check_positive(name: str, value: int) -> None:
+def check_positive(name: str, value: int) -> None:
+    """Raise a ValueError unless `value` is a whole number of at least 1."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
