@@ -75,6 +75,11 @@ class Group:
             raise made[0]
         return made[0]
 
+    def wait(self) -> None:
+        """Wait for all processes."""
+        if self.size > 1:
+            distributed.barrier()
+
     def parallel(self, net: nn.Module, device: torch.device) -> nn.Module:
         """The net with gradients that are averaged over the processes."""
         if self.size == 1:
@@ -104,11 +109,16 @@ def rank() -> int:
 def joined(device: torch.device) -> Iterator[Group]:
     """Join the processes that torchrun has started: by nccl on GPUs, else by gloo.
 
+    Processes that have joined already stay so, also afterwards.
+
     Arguments:
         device: Where this process computes.
     """
     if members() == 1:
         yield Group()
+        return
+    if distributed.is_initialized():
+        yield Group(distributed.get_rank(), distributed.get_world_size())
         return
     if device.type == "cuda":
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))

@@ -59,9 +59,11 @@ def train(given: dict[str, Any]) -> None:
 def _train(options: Options, split: Split[Samples], source: Source | None, group: Group) -> None:
     with counting(recordings_to_prepare(split, group), silent=not group.first) as on_recording:
         prepare(split, group, on_recording)
+    # What one process reads may be older than what another does.
+    source = group.once(lambda: source)
     spiking = Fit(SPIKING, split, options, source, group)
     folder = group.once(lambda: _choose_folder(options, source))
-    twin_source = _twin_source(folder, options)
+    twin_source = group.once(lambda: _twin_source(folder, options))
     if group.first:
         _announce(options, split, spiking, folder)
     try:
@@ -69,6 +71,7 @@ def _train(options: Options, split: Split[Samples], source: Source | None, group
         twin = _train_twin(split, options, folder, twin_source, group)
         if group.first:
             write_report(folder, split, spiking, twin)
+        group.wait()
     except KeyboardInterrupt:
         raise Interrupted(
             f"interrupted after epoch {len(spiking.rows)} of {options.epochs}; continue with: "
