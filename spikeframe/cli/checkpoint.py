@@ -11,9 +11,9 @@ import torch
 from .errors import CommandError
 from .folder import write_whole
 
-__all__ = ["Checkpoint", "load", "save"]
+__all__ = ["Checkpoint", "load", "save", "save_weights"]
 
-FORMAT, VERSION = "spikeframe train", 1
+FORMAT, VERSION = "spikeframe train", 2
 KINDS: dict[str, type] = {
     "role": str,
     "options": dict,
@@ -33,7 +33,7 @@ class Checkpoint:
     Arguments:
         role: What was trained: ``spiking``, or its twin ``relu``.
         options: The options of the run.
-        data: Checksum of the training images and labels.
+        data: Checksum of the training samples and labels.
         rows: The metrics of each finished epoch; their number is the epoch to go on with.
         net: The state_dict of the network.
         optimizer: That of the optimiser.
@@ -60,6 +60,17 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
     values = {field.name: getattr(checkpoint, field.name) for field in fields(checkpoint)}
     buffer = io.BytesIO()
     torch.save({"format": FORMAT, "version": VERSION, **values}, buffer)
+    write_whole(path, buffer.getvalue())
+
+
+def save_weights(path: Path, net: dict[str, Any]) -> None:
+    """Write the state_dict of a network.
+
+    Raises:
+        CommandError: it cannot be written.
+    """
+    buffer = io.BytesIO()
+    torch.save(net, buffer)
     write_whole(path, buffer.getvalue())
 
 

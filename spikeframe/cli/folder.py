@@ -23,6 +23,11 @@ class RunFolder:
         return self.path / "checkpoint.pt"
 
     @property
+    def validated(self) -> Path:
+        """The weights after the epoch of the best validation, where there is a validation set."""
+        return self.path / "validated.pt"
+
+    @property
     def metrics(self) -> Path:
         """One row per finished epoch."""
         return self.path / "metrics.csv"

@@ -8,22 +8,22 @@ import torch
 from torch import Tensor
 
 from .. import functional
-from ..data import ImageSet
+from .batches import Batch
 from .errors import CommandError
+from .group import Group
 from .learner import Learner
+from .samples import Samples
 
 __all__ = ["Score", "evaluate", "train_epoch"]
-
-EVALUATION_BATCH = 256
 
 
 @dataclass
 class Score:
-    """Mean loss and accuracy of the images seen so far."""
+    """Mean loss and accuracy of the samples seen so far, by all processes."""
 
-    images: int = 0
+    images: float = 0
     loss_sum: float = 0.0
-    correct: int = 0
+    correct: float = 0
 
     @property
     def loss(self) -> float:
@@ -32,62 +32,76 @@ class Score:
 
     @property
     def accuracy(self) -> float:
-        """The share of images whose class was recognised."""
+        """The share of samples whose class was recognised."""
         return self.correct / self.images
 
     def add(self, loss: Tensor, scores: Tensor, labels: Tensor) -> None:
-        """Count a batch with its mean loss; an image's class is that of the largest mean score."""
+        """Count a batch with its mean loss; a sample's class is that of the largest mean score."""
         guesses = scores.detach().mean(0).argmax(1)
         self.images += len(labels)
         self.loss_sum += loss.item() * len(labels)
         self.correct += int((guesses == labels).sum())
 
+    def include(self, other: "Score", group: Group) -> None:
+        """Count what each process has scored."""
+        images, loss_sum, correct = group.sum((other.images, other.loss_sum, other.correct))
+        self.images += images
+        self.loss_sum += loss_sum
+        self.correct += correct
+
 
 def train_epoch(
     learner: Learner,
-    batches: Iterable[tuple[Tensor, Tensor]],
+    batches: Iterable[Batch],
     on_batch: Callable[[Score], None],
+    group: Group | None = None,
 ) -> Score:
     """Change the weights once per batch.
 
     Arguments:
         learner: The network, its optimiser and schedule.
-        batches: Images and labels.
+        batches: This process's part of each batch.
         on_batch: Called after each batch with the score of the epoch so far.
+        group: The processes that train together.
 
     Raises:
         CommandError: the loss is no longer finite.
     """
     learner.net.train()
-    score = Score()
-    for images, labels in batches:
+    group, score = group or Group(), Score()
+    for samples, labels, share in batches:
         labels = labels.to(learner.device, non_blocking=True)
-        scores = learner.scores(images)
+        scores = learner.scores(samples)
         loss = learner.loss(scores, labels)
         learner.optimizer.zero_grad()
-        loss.backward()
+        (loss * share if share != 1 else loss).backward()
         learner.optimizer.step()
         learner.scheduler.step()
         functional.reset_net(learner.net)
-        score.add(loss, scores, labels)
+        own = Score()
+        if share:
+            own.add(loss, scores, labels)
+        score.include(own, group)
         if not math.isfinite(score.loss_sum):
             raise CommandError(
-                f"the loss became {loss.item()}: start again with an --lr below "
+                f"the loss became {score.loss_sum}: start again with an --lr below "
                 f"{learner.scheduler.base_lrs[0]:g}"
             )
         on_batch(score)
     return score
 
 
-def evaluate(learner: Learner, data: ImageSet) -> Score:
-    """Score a data set without changing the network."""
+def evaluate(learner: Learner, data: Samples, group: Group | None = None) -> Score:
+    """Score a data set without changing the network, shared out among the processes."""
     learner.net.eval()
-    score = Score()
+    group, own, score = group or Group(), Score(), Score()
+    mine = torch.arange(len(data))[group.rows]
     with torch.no_grad():
-        for start in range(0, len(data), EVALUATION_BATCH):
-            images, labels = data[start : start + EVALUATION_BATCH]
+        for index in mine.split(learner.batch_size):
+            samples, labels = data[index]
             labels = labels.to(learner.device)
-            scores = learner.scores(images)
-            score.add(learner.loss(scores, labels), scores, labels)
+            scores = learner.scores(samples)
+            own.add(learner.loss(scores, labels), scores, labels)
             functional.reset_net(learner.net)
+    score.include(own, group)
     return score

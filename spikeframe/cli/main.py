@@ -4,11 +4,15 @@ import sys
 
 from .arguments import parse
 from .errors import CommandError
+from .group import rank
+from .show import show
 from .train import Interrupted, train
 
 __all__ = ["main"]
 
 WRONG_USE, INTERRUPTED = 2, 130  # 128 + SIGINT, as shells expect
+COMMANDS = {"train": train, "show": show}
+BEFORE = {"train": " before the training began", "show": ""}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -18,15 +22,22 @@ def main(arguments: list[str] | None = None) -> int:
         arguments: Words after the program's name; those of this process by default.
     """
     given = parse(arguments)
+    command = given.pop("command")
     try:
-        train(given)
+        COMMANDS[command](given)
     except CommandError as error:
-        print(f"spikeframe train: error: {error}", file=sys.stderr)
+        _say(f"spikeframe {command}: error: {error}")
         return WRONG_USE
     except Interrupted as stop:
-        print(f"spikeframe train: {stop}", file=sys.stderr)
+        _say(f"spikeframe {command}: {stop}")
         return INTERRUPTED
     except KeyboardInterrupt:
-        print("spikeframe train: interrupted before the training began", file=sys.stderr)
+        _say(f"spikeframe {command}: interrupted{BEFORE[command]}")
         return INTERRUPTED
     return 0
+
+
+def _say(line: str) -> None:
+    """One line for all processes that torchrun has started."""
+    if rank() == 0:
+        print(line, file=sys.stderr)

@@ -6,13 +6,16 @@ from typing import Any
 
 import torch
 
-from ..data import IMAGE_SETS
+from ..data import EVENT_SETS, IMAGE_SETS
 from .errors import CommandError
+from .recipes import RECIPES
 
 __all__ = [
+    "DATA",
     "NEURONS",
     "OPTIMIZERS",
     "SPLITS",
+    "SPLIT_BY",
     "Options",
     "complete",
     "continued",
@@ -20,11 +23,12 @@ __all__ = [
     "saved_values",
 ]
 
-SPLITS = ("random", "writers")
+DATA = (*IMAGE_SETS, *EVENT_SETS)
+SPLITS = ("random", "writers", "first")
+SPLIT_BY = ("time", "number")
 NEURONS = ("if", "lif", "plif")
 # The optimisers with their default learning rates.
 OPTIMIZERS = {"adamw": 3e-3, "adam": 3e-3, "sgd": 0.1}
-EPOCHS_OF_DIGITS, EPOCHS_OF_OTHERS = 15, 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,8 +38,10 @@ class Options:
     data: str = "digits"
     data_dir: str | None = None
     split: str = "random"
+    validation: float = 0.0
+    split_by: str = "time"
     steps: int = 4
-    epochs: int = EPOCHS_OF_DIGITS
+    epochs: int = 15
     batch_size: int = 64
     lr: float = OPTIMIZERS["adamw"]
     opt: str = "adamw"
@@ -46,22 +52,37 @@ class Options:
     device: str = "cpu"
     threads: int | None = None
     workers: int = 0
+    processes: int = 1
     baseline: bool = True
+    cache_dir: str | None = None
     out_dir: str | None = None
     resume: str | None = None
 
 
 # What the numbers of a run depend on: a resumed run must not change them.
 FIXED = (
-    *("data", "split", "steps", "epochs", "batch_size", "lr"),
-    *("opt", "neuron", "tau", "seed", "amp"),
+    *("data", "split", "validation", "split_by", "steps", "epochs", "batch_size", "lr"),
+    *("opt", "neuron", "tau", "seed", "amp", "processes"),
 )
 # What belongs to one call of the command and is not kept in a checkpoint.
 OF_THE_CALL = ("out_dir", "resume")
-SPELLED = {"steps": "-T", "batch_size": "-b", "workers": "-j"}
+SPELLED = {
+    "steps": "-T",
+    "batch_size": "-b",
+    "workers": "-j",
+    "processes": "torchrun --nproc-per-node",
+}
 SMALLEST = {"steps": 1, "epochs": 1, "batch_size": 1, "seed": 0, "workers": 0, "threads": 1}
 LARGEST_SEED = 2**63 - 1  # torch takes no larger one
-CHOICES = {"data": IMAGE_SETS, "split": SPLITS, "opt": tuple(OPTIMIZERS), "neuron": NEURONS}
+CHOICES = {
+    "data": DATA,
+    "split": SPLITS,
+    "split_by": SPLIT_BY,
+    "opt": tuple(OPTIMIZERS),
+    "neuron": NEURONS,
+}
+# What the recipe of a data set fills in.
+OF_THE_RECIPE = (*("validation", "split_by", "steps", "epochs", "batch_size", "tau", "baseline"),)
 
 
 def complete(given: dict[str, Any]) -> Options:
@@ -72,11 +93,13 @@ def complete(given: dict[str, Any]) -> Options:
     """
     if given.get("neuron") == "if" and "tau" in given:
         raise CommandError("--tau has no effect on --neuron if, which does not leak: leave it out")
-    defaults = {
-        "epochs": EPOCHS_OF_DIGITS if given.get("data") in (None, "digits") else EPOCHS_OF_OTHERS,
-        "lr": OPTIMIZERS.get(given.get("opt", "adamw")),
-    }
-    return checked(Options(**{**defaults, **given}))
+    data = given.get("data", Options.data)
+    for name in ("split_by", "cache_dir"):
+        if name in given and data in IMAGE_SETS:
+            raise CommandError(f"{spelled(name)} is for recordings of events, {data} are images")
+    recipe = {name: getattr(RECIPES[data], name) for name in OF_THE_RECIPE}
+    rate = OPTIMIZERS.get(given.get("opt", Options.opt))
+    return checked(Options(**{**recipe, "lr": rate, **given}))
 
 
 def continued(saved: dict[str, Any], given: dict[str, Any], source: object) -> Options:
@@ -89,6 +112,11 @@ def continued(saved: dict[str, Any], given: dict[str, Any], source: object) -> O
     expected = {field.name for field in dataclasses.fields(Options)} - set(OF_THE_CALL)
     if set(saved) != expected:
         raise CommandError(f"{source} is damaged: its options are not those of spikeframe train")
+    if given.get("processes", 1) != saved["processes"]:
+        raise CommandError(
+            f"{source} was made by {saved['processes']} processes, this is a run of "
+            f"{given.get('processes', 1)}: use torchrun --nproc-per-node {saved['processes']}"
+        )
     for name in FIXED:
         if name in given and given[name] != saved[name]:
             raise CommandError(
@@ -133,6 +161,10 @@ def checked(options: Options) -> Options:
                 f"{spelled(name)} must be one of {allowed}, got {getattr(options, name)!r}"
             )
     _check_numbers(options)
+    if not 0 <= options.validation < 1:
+        raise CommandError(
+            f"--validation must be at least 0 and less than 1, got {options.validation}"
+        )
     _check_device(options.device)
     return options
 

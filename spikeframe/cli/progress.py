@@ -1,12 +1,14 @@
 """Shows how a training goes: a bar on a terminal, a line per epoch elsewhere."""
 
+import contextlib
 import sys
+from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 from .loop import Score
 from .metrics import Row
 
-__all__ = ["Progress"]
+__all__ = ["Progress", "counting"]
 
 
 class Progress:
@@ -16,13 +18,14 @@ class Progress:
         title: What is trained.
         epochs: The number of epochs.
         batches: Batches per epoch.
+        silent: Show nothing: another process does.
     """
 
-    def __init__(self, title: str, epochs: int, batches: int) -> None:
+    def __init__(self, title: str, epochs: int, batches: int, *, silent: bool = False) -> None:
         from tqdm import tqdm
 
         self.title, self.epochs, self.batches = title, epochs, batches
-        self.live = sys.stderr.isatty()
+        self.silent, self.live = silent, sys.stderr.isatty() and not silent
         self.bar: Any = tqdm(
             total=epochs * batches,
             disable=not self.live,
@@ -35,7 +38,7 @@ class Progress:
         """Begin after the epochs that were trained before."""
         self.bar.update(len(rows) * self.batches)
         if rows:
-            self.tested = f" test={rows[-1]['test_accuracy']:.2%}"
+            self.tested = _tested(rows[-1])
         self._describe(len(rows) + 1)
 
     def advance(self, score: Score) -> None:
@@ -47,9 +50,9 @@ class Progress:
 
     def finish_epoch(self, row: Row) -> None:
         """One more epoch with these metrics."""
-        self.tested = f" test={row['test_accuracy']:.2%}"
+        self.tested = _tested(row)
         self._describe(int(row["epoch"]) + 1)
-        if not self.live:
+        if not self.live and not self.silent:
             print(
                 f"{self.title}: epoch {row['epoch']:.0f}/{self.epochs} "
                 f"loss={row['train_loss']:.3f} train={row['train_accuracy']:.2%}{self.tested} "
@@ -65,3 +68,31 @@ class Progress:
 
     def _describe(self, epoch: int) -> None:
         self.bar.set_description_str(f"{self.title} epoch {min(epoch, self.epochs)}/{self.epochs}")
+
+
+def _tested(row: Row) -> str:
+    valid = f" valid={row['valid_accuracy']:.2%}" if "valid_accuracy" in row else ""
+    return f"{valid} test={row['test_accuracy']:.2%}"
+
+
+@contextlib.contextmanager
+def counting(recordings: int, *, silent: bool = False) -> Iterator[Callable[[], None]]:
+    """Show how many recordings have become frames, if there are any to count.
+
+    Arguments:
+        recordings: How many there are.
+        silent: Show nothing: another process does.
+    """
+    from tqdm import tqdm
+
+    shown = recordings > 0 and not silent
+    if shown and not sys.stderr.isatty():
+        print(f"counting events into frames, {recordings} recordings", flush=True)
+    bar: Any = tqdm(
+        total=recordings,
+        disable=not (shown and sys.stderr.isatty()),
+        desc="events into frames",
+        dynamic_ncols=True,
+    )
+    with bar:
+        yield bar.update

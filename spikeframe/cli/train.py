@@ -8,14 +8,17 @@ from typing import Any
 import torch
 
 from .. import __version__
-from ..data import Split, load_images
+from ..data import ImageSet, Split
 from .checkpoint import Checkpoint, load
 from .errors import CommandError
 from .fit import Fit
 from .folder import RunFolder, claim, claim_next
+from .group import Group, joined, members
 from .learner import RELU, SPIKING
 from .options import Options, complete, continued, fixed_values
+from .progress import counting
 from .report import write_report
+from .samples import Samples, load_samples, prepare, recordings_to_prepare
 
 __all__ = ["Interrupted", "train"]
 
@@ -45,17 +48,30 @@ def train(given: dict[str, Any]) -> None:
     """
     _require_packages()
     source = _read_source(given)
+    given = {**given, "processes": members()}
     options = complete(given) if source is None else continued(source[1].options, given, source[0])
-    split = _load_data(options)
+    split = load_samples(options)
     options = _set_up_machine(options, split)
-    spiking = Fit(SPIKING, split, options, source)
-    folder = _choose_folder(options, source)
-    twin_source = _twin_source(folder, options)
-    _announce(options, split, spiking, folder)
+    with joined(torch.device(options.device)) as group:
+        _train(options, split, source, group)
+
+
+def _train(options: Options, split: Split[Samples], source: Source | None, group: Group) -> None:
+    with counting(recordings_to_prepare(split, group), silent=not group.first) as on_recording:
+        prepare(split, group, on_recording)
+    # What one process reads may be older than what another does.
+    source = group.once(lambda: source)
+    spiking = Fit(SPIKING, split, options, source, group)
+    folder = group.once(lambda: _choose_folder(options, source))
+    twin_source = group.once(lambda: _twin_source(folder, options))
+    if group.first:
+        _announce(options, split, spiking, folder)
     try:
         spiking.run(folder)
-        twin = _train_twin(split, options, folder, twin_source)
-        write_report(folder, split, spiking, twin)
+        twin = _train_twin(split, options, folder, twin_source, group)
+        if group.first:
+            write_report(folder, split, spiking, twin)
+        group.wait()
     except KeyboardInterrupt:
         raise Interrupted(
             f"interrupted after epoch {len(spiking.rows)} of {options.epochs}; continue with: "
@@ -94,14 +110,7 @@ def _twin_source(folder: RunFolder, options: Options) -> Source | None:
     return path, checkpoint
 
 
-def _load_data(options: Options) -> Split:
-    try:
-        return load_images(options.data, options.data_dir, split=options.split, seed=options.seed)
-    except (ValueError, OSError, ImportError) as error:
-        raise CommandError(error) from error
-
-
-def _set_up_machine(options: Options, split: Split) -> Options:
+def _set_up_machine(options: Options, split: Split[Samples]) -> Options:
     """Set what holds for the whole process; return the options with the threads filled in."""
     threads = options.threads
     if threads is None:
@@ -123,25 +132,32 @@ def _choose_folder(options: Options, source: Source | None) -> RunFolder:
     return claim_next(options.data) if options.out_dir is None else claim(Path(options.out_dir))
 
 
-def _announce(options: Options, split: Split, spiking: Fit, folder: RunFolder) -> None:
+def _announce(options: Options, split: Split[Samples], spiking: Fit, folder: RunFolder) -> None:
     parameters = sum(p.numel() for p in spiking.learner.net.parameters())
     shape = "x".join(map(str, split.train.shape))
+    kind = "images" if isinstance(split.train, ImageSet) else f"recordings {options.steps} x"
+    valid = "" if split.valid is None else f"{len(split.valid)} to validate, "
     threads = f"{options.threads} thread{'s' if options.threads != 1 else ''}"
+    processes = f", {options.processes} processes" if options.processes > 1 else ""
     print(
-        f"spikeframe {__version__}: {options.data}, {len(split.train)} images {shape} to train, "
-        f"{len(split.test)} to test\n"
-        f"{spiking.learner.title}: {parameters} parameters, on {options.device} with {threads}, "
-        f"results in {folder.path}",
+        f"spikeframe {__version__}: {options.data}, {len(split.train)} {kind} {shape} to train, "
+        f"{valid}{len(split.test)} to test\n"
+        f"{spiking.learner.title}: {parameters} parameters, on {options.device} with {threads}"
+        f"{processes}, results in {folder.path}",
         flush=True,
     )
 
 
 def _train_twin(
-    split: Split, options: Options, folder: RunFolder, source: Source | None
+    split: Split[Samples],
+    options: Options,
+    folder: RunFolder,
+    source: Source | None,
+    group: Group,
 ) -> Fit | None:
     """The same network with ReLU, by the same recipe."""
     if not options.baseline:
         return None
-    twin = Fit(RELU, split, options, source)
+    twin = Fit(RELU, split, options, source, group)
     twin.run(folder.baseline)
     return twin

@@ -45,7 +45,7 @@ CLASSES = (
 Batch = tuple[np.ndarray, np.ndarray]  # images uint8 [n, 3, 32, 32], labels [n]
 
 
-def load_cifar10(data_dir: str | os.PathLike[str] | None) -> Split:
+def load_cifar10(data_dir: str | os.PathLike[str] | None) -> Split[ImageSet]:
     """Load CIFAR-10, [3, 32, 32], split as published: 50000 images to train, 10000 to test.
 
     Pickles are read by an unpickler that knows arrays, lists and strings and nothing else.

@@ -1,16 +1,17 @@
 """The handwritten digits that come with scikit-learn: real images without a download."""
 
-__all__ = ["load_digits"]
+__all__ = ["digit_order", "load_digits", "read_digits"]
 
 import torch
 
 from .images import ImageSet, Split
 
 FULL_INTENSITY = 16  # an image counts the dark pixels in 4x4 blocks of a 32x32 scan
+N_DIGITS = 1797
 N_TEST = 360  # 20 % of 1797, rounded up; the same for both splits, so that they compare
 
 
-def load_digits(*, split: str = "random", seed: int = 0) -> Split:
+def load_digits(*, split: str = "random", seed: int = 0) -> Split[ImageSet]:
     """Load 1797 handwritten digits, [1, 8, 8], as 1437 images to train and 360 to test.
 
     The images lie in the order in which people wrote them, so the last ones come from other
@@ -33,16 +34,31 @@ def load_digits(*, split: str = "random", seed: int = 0) -> Split:
         >>> train, len(test)
         (ImageSet(1437 images [1, 8, 8], 10 classes), 360)
     """
+    train, test = digit_order(split, seed)
+    digits = read_digits()
+    return Split(train=digits.take(train), test=digits.take(test))
+
+
+def digit_order(split: str, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Which digits are for training and which for the test.
+
+    Raises:
+        ValueError: split is neither 'random' nor 'writers'.
+    """
     if split not in ("random", "writers"):
         raise ValueError(f"split must be 'random' or 'writers', got {split!r}")
-    digits = _read()
-    order = torch.arange(len(digits))
+    order = torch.arange(N_DIGITS)
     if split == "random":
-        order = torch.randperm(len(digits), generator=torch.Generator().manual_seed(seed))
-    return Split(train=digits.take(order[:-N_TEST]), test=digits.take(order[-N_TEST:]))
+        order = torch.randperm(N_DIGITS, generator=torch.Generator().manual_seed(seed))
+    return order[:-N_TEST], order[-N_TEST:]
 
 
-def _read() -> ImageSet:
+def read_digits() -> ImageSet:
+    """All digits in the order in which they were written.
+
+    Raises:
+        ImportError: scikit-learn is not installed or does not import.
+    """
     try:
         from sklearn import datasets
     except ImportError as error:

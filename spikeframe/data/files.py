@@ -42,25 +42,40 @@ class DataError(ValueError):
 
 @dataclass(frozen=True)
 class Layout:
-    """File names that lie together in one of some folders, given relative to the data folder."""
+    """What lies together in one of some folders, given relative to the data folder.
+
+    Arguments:
+        files: Names of files; one that ends with `/` is a folder.
+        folders: Where they may lie.
+        packed: Whether a file may be packed by gzip, with `.gz` behind its name.
+    """
 
     files: tuple[str, ...]
     folders: tuple[str, ...]
+    packed: bool = True
 
 
 @dataclass(frozen=True)
 class Source:
-    """A published data set: its name, the layouts in the order of search, where to get it."""
+    """A published data set.
+
+    Arguments:
+        name: Its name here.
+        layouts: Where its files may lie, in the order of search.
+        published: Where to get it.
+        archives: Names under which it is published and which must be unpacked first.
+    """
 
     name: str
     layouts: tuple[Layout, ...]
     published: str
+    archives: tuple[str, ...] = ()
 
 
 def find(
     source: Source, data_dir: str | os.PathLike[str] | None
 ) -> tuple[Layout, tuple[Path, ...]]:
-    """Find the first folder that holds every file of a layout, each plain or as `.gz`.
+    """Find the first folder that holds every file of a layout, plain or as `.gz` if it may be.
 
     Raises:
         FileNotFoundError: no folder holds them all; the text lists names, folders and origin.
@@ -73,7 +88,7 @@ def find(
     root = Path(data_dir).expanduser()
     for layout in source.layouts:
         for folder in layout.folders:
-            paths = _present(root / folder, layout.files)
+            paths = _present(root / folder, layout)
             if len(paths) == len(layout.files):
                 return layout, paths
     raise FileNotFoundError(_missing(source, root))
@@ -128,23 +143,33 @@ def _open(path: Path) -> io.BufferedReader | gzip.GzipFile:
     return gzip.open(path) if packed else open(path, "rb")
 
 
-def _present(folder: Path, files: tuple[str, ...]) -> tuple[Path, ...]:
+def _present(folder: Path, layout: Layout) -> tuple[Path, ...]:
     """Return the path of each file that is there, plain before packed."""
-    candidates = ((folder / file, folder / f"{file}.gz") for file in files)
-    # os.path.isfile is False for a folder that may not be entered; Path.is_file raises.
-    found = (next(filter(os.path.isfile, pair), None) for pair in candidates)
+    found = (_path(folder, file, layout.packed) for file in layout.files)
     return tuple(path for path in found if path is not None)
+
+
+def _path(folder: Path, file: str, packed: bool) -> Path | None:
+    # os.path.isfile is False for a folder that may not be entered; Path.is_file raises.
+    if file.endswith("/"):
+        return folder / file if os.path.isdir(folder / file) else None
+    candidates = (folder / file, folder / f"{file}.gz") if packed else (folder / file,)
+    return next(filter(os.path.isfile, candidates), None)
 
 
 def _missing(source: Source, root: Path) -> str:
     looked = "; ".join(
-        f"{', '.join(layout.files)} (plain or .gz) in "
+        f"{', '.join(layout.files)}{_or_packed(layout)} in "
         f"{' or '.join(str(root / folder) for folder in layout.folders)}"
         for layout in source.layouts
     )
-    return (
-        f"{source.name} was not found: looked for {looked}{_gaps(source, root)}; {_origin(source)}"
-    )
+    found = f"{_gaps(source, root)}{_archives(source, root)}"
+    return f"{source.name} was not found: looked for {looked}{found}; {_origin(source)}"
+
+
+def _or_packed(layout: Layout) -> str:
+    files = any(not file.endswith("/") for file in layout.files)
+    return " (plain or .gz)" if layout.packed and files else ""
 
 
 def _gaps(source: Source, root: Path) -> str:
@@ -152,10 +177,19 @@ def _gaps(source: Source, root: Path) -> str:
     gaps = []
     for layout in source.layouts:
         for folder in (root / folder for folder in layout.folders):
-            missing = [file for file in layout.files if not _present(folder, (file,))]
+            missing = [f for f in layout.files if _path(folder, f, layout.packed) is None]
             if len(missing) < len(layout.files):
                 gaps.append(f"{folder} has only some of them, it lacks {', '.join(missing)}")
-    return "".join(f"; {gap}" for gap in gaps)
+    return "".join(f"; {gap}" for gap in dict.fromkeys(gaps))
+
+
+def _archives(source: Source, root: Path) -> str:
+    """Say which archives are there: what is in them must be unpacked first."""
+    folders = dict.fromkeys(folder for layout in source.layouts for folder in layout.folders)
+    candidates = (root / folder / name for folder in folders for name in source.archives)
+    return "".join(
+        f"; {path} must be unpacked first" for path in filter(os.path.isfile, candidates)
+    )
 
 
 def _origin(source: Source) -> str:

@@ -50,7 +50,7 @@ GARMENTS = (
 )
 
 
-def load_mnist(data_dir: str | os.PathLike[str] | None) -> Split:
+def load_mnist(data_dir: str | os.PathLike[str] | None) -> Split[ImageSet]:
     """Load MNIST, [1, 28, 28], split as published: 60000 images to train, 10000 to test.
 
     Arguments:
@@ -67,7 +67,7 @@ def load_mnist(data_dir: str | os.PathLike[str] | None) -> Split:
     return _load(MNIST, data_dir, tuple("0123456789"))
 
 
-def load_fashion_mnist(data_dir: str | os.PathLike[str] | None) -> Split:
+def load_fashion_mnist(data_dir: str | os.PathLike[str] | None) -> Split[ImageSet]:
     """Load Fashion-MNIST, [1, 28, 28], split as published: 60000 to train, 10000 to test.
 
     Arguments:
@@ -120,7 +120,7 @@ def _check_length(path: Path, size: int, start: int, shape: tuple[int, ...]) -> 
 
 def _load(
     source: Source, data_dir: str | os.PathLike[str] | None, classes: tuple[str, ...]
-) -> Split:
+) -> Split[ImageSet]:
     _, (train_images, train_labels, test_images, test_labels) = find(source, data_dir)
     train = _read_set(train_images, train_labels, classes)
     test = _read_set(test_images, test_labels, classes)

@@ -1,9 +1,10 @@
 """Labelled images in memory: one set, and the pair of a training and a test set."""
 
-__all__ = ["ImageSet", "Split", "unit_images"]
+__all__ = ["ImageSet", "Labelled", "Split", "unit_images"]
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -74,12 +75,34 @@ class ImageSet(Dataset[tuple[Tensor, Tensor]]):
         return ImageSet(self.images[index], self.labels[index], self.classes)
 
 
+class Labelled(Protocol):
+    """What a set of samples with labels has in common with others."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Name of each class."""
+
+    @property
+    def shape(self) -> torch.Size:
+        """Shape of one image or frame, [C, H, W]."""
+
+    def __len__(self) -> int: ...
+
+
+Set = TypeVar("Set", bound=Labelled)
+
+
 @dataclass(frozen=True)
-class Split:
-    """A training and a test set of equal image shape and classes; unpacks as a pair.
+class Split(Generic[Set]):
+    """A training and a test set of equal shape and classes; unpacks as a pair.
+
+    Arguments:
+        train: The training set.
+        test: The test set.
+        valid: The validation set, where one is published; not part of the pair.
 
     Raises:
-        ValueError: the two sets differ in image shape or in classes.
+        ValueError: the sets differ in shape or in classes.
 
     Example:
         >>> data = ImageSet(torch.rand(5, 1, 8, 8), torch.zeros(5).long(), ("cat",))
@@ -88,19 +111,21 @@ class Split:
         (3, 2)
     """
 
-    train: ImageSet
-    test: ImageSet
+    train: Set
+    test: Set
+    valid: Set | None = None
 
     def __post_init__(self) -> None:
-        train, test = self.train, self.test
-        if train.shape != test.shape:
-            shapes = f"{list(train.shape)} and {list(test.shape)}"
-            raise ValueError(f"train and test must have images of one shape, got {shapes}")
-        if train.classes != test.classes:
-            classes = f"{train.classes} and {test.classes}"
-            raise ValueError(f"train and test must have the same classes, got {classes}")
+        others = {"test": self.test} | ({} if self.valid is None else {"valid": self.valid})
+        for name, other in others.items():
+            if other.shape != self.train.shape:
+                shapes = f"{list(self.train.shape)} and {list(other.shape)}"
+                raise ValueError(f"train and {name} must have images of one shape, got {shapes}")
+            if other.classes != self.train.classes:
+                classes = f"{self.train.classes} and {other.classes}"
+                raise ValueError(f"train and {name} must have the same classes, got {classes}")
 
-    def __iter__(self) -> Iterator[ImageSet]:
+    def __iter__(self) -> Iterator[Set]:
         return iter((self.train, self.test))
 
 

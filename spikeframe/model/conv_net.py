@@ -1,4 +1,4 @@
-"""A small convolutional classifier that is spiking or not by the activation it is given."""
+"""A convolutional classifier that is spiking or not by the activation it is given."""
 
 from collections.abc import Callable, Sequence
 
@@ -13,25 +13,33 @@ SMALLEST_SIDE = 2
 
 
 class ConvNet(nn.Module):
-    r"""Stages of convolution, batch norm, pooling and activation; then one linear layer.
+    r"""Stages of convolution, batch norm, pooling and activation; then linear layers.
 
     With a node as activation it is a spiking network, with ``nn.ReLU`` its conventional twin of
     the same weights. A stage pools before it fires, so that what comes before the first neuron
     is computed once for a still image, however many steps it is shown for, and the neurons are
-    a quarter as many. Suits images from 8x8 pixels (digits) to 32x32 (CIFAR-10).
+    a quarter as many. Suits images from 8x8 pixels (digits) to 32x32 (CIFAR-10), and frames of
+    events; for large ones (DVS Gesture) with more stages and a hidden layer.
 
     Arguments:
         image_shape: Channels, height and width of one image, [C, H, W].
         n_classes: Scores per image.
         activation: Makes the activation of one stage: ``neuron.LIFNode`` or ``nn.ReLU``.
         channels: Output channels of each stage.
+        hidden: Neurons of each linear layer between the stages and the last one.
+        dropout: Probability that an input of a linear layer is dropped, for a whole sequence.
         readout: Makes a module that turns the scores of the linear layer into the output;
             none by default.
     Shape:
         input: [N, C, H, W] when step_mode is 's', [T, N, C, H, W] when it is 'm'.
         output: [N, n_classes] or [T, N, n_classes].
     Raises:
-        ValueError: The shape is not three positive numbers, or there are no classes or stages.
+        ValueError: The shape is not three positive numbers, there are no classes or stages, or a
+            hidden layer has no neurons.
+    References:
+        | Incorporating Learnable Membrane Time Constant to Enhance Learning of Spiking Neural
+          Networks (Fang et al., 2021): five stages of 128 channels, 512 hidden, for DVS Gesture
+        | https://arxiv.org/abs/2007.05785
 
     Example:
         >>> import torch
@@ -49,10 +57,12 @@ class ConvNet(nn.Module):
         activation: Callable[[], nn.Module],
         *,
         channels: Sequence[int] = (32, 64, 128),
+        hidden: Sequence[int] = (),
+        dropout: float = 0.0,
         readout: Callable[[], nn.Module] = nn.Identity,
     ) -> None:
         super().__init__()
-        _check_sizes(image_shape, n_classes, channels)
+        _check_sizes(image_shape, n_classes, channels, hidden)
         width, *sides = image_shape
         self.stages = nn.Sequential()
         for out_channels in channels:
@@ -60,12 +70,21 @@ class ConvNet(nn.Module):
             self.stages.append(_stage(width, out_channels, pools, activation))
             width, sides = out_channels, [side // 2 if pools else side for side in sides]
         self.flatten = layer.Flatten()
-        self.classifier = layer.Linear(width * sides[0] * sides[1], n_classes)
+        width *= sides[0] * sides[1]
+        self.hidden = nn.Sequential()
+        for size in hidden:
+            self.hidden.append(layer.Dropout(dropout))
+            self.hidden.append(layer.Linear(width, size))
+            self.hidden.append(activation())
+            width = size
+        self.dropout = layer.Dropout(dropout) if dropout else nn.Identity()
+        self.classifier = layer.Linear(width, n_classes)
         self.readout = readout()
 
     def forward(self, x: Tensor) -> Tensor:
         """Scores of each class at each step."""
-        scores: Tensor = self.readout(self.classifier(self.flatten(self.stages(x))))
+        features = self.dropout(self.hidden(self.flatten(self.stages(x))))
+        scores: Tensor = self.readout(self.classifier(features))
         return scores
 
 
@@ -83,7 +102,9 @@ def _stage(
     return stage
 
 
-def _check_sizes(image_shape: Sequence[int], n_classes: int, channels: Sequence[int]) -> None:
+def _check_sizes(
+    image_shape: Sequence[int], n_classes: int, channels: Sequence[int], hidden: Sequence[int]
+) -> None:
     if len(image_shape) != 3 or min(image_shape) < 1:
         raise ValueError(
             f"image_shape must be [C, H, W], three positive numbers, got {list(image_shape)}"
@@ -94,3 +115,5 @@ def _check_sizes(image_shape: Sequence[int], n_classes: int, channels: Sequence[
         raise ValueError(
             f"channels must name the positive width of at least one stage, got {list(channels)}"
         )
+    if hidden and min(hidden) < 1:
+        raise ValueError(f"hidden layers must have at least one neuron, got {list(hidden)}")

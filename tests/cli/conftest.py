@@ -1,34 +1,12 @@
 """A tiny data set in MNIST's true format, and the command run in this process."""
 
-import struct
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import torch
+from image_files import write_images
 
 from spikeframe.cli.main import main
-
-TRAIN, TEST = 40, 12
-
-
-def write_idx(path, values):
-    header = struct.pack(f">BBBB{values.ndim}I", 0, 0, 8, values.ndim, *values.shape)
-    path.write_bytes(header + values.tobytes())
-
-
-def write_images(folder, seed=0):
-    """Each class is a bright bar at its own place in noise, 8x8: learnt in a few steps."""
-    rng = np.random.default_rng(seed)
-    folder.mkdir(exist_ok=True)
-    for part, size in (("train", TRAIN), ("t10k", TEST)):
-        labels = rng.integers(0, 4, size, np.uint8)
-        images = rng.integers(0, 60, (size, 8, 8), np.uint8)
-        for image, label in zip(images, labels, strict=True):
-            image[:, 2 * label : 2 * label + 2] = 250
-        write_idx(folder / f"{part}-images-idx3-ubyte", images)
-        write_idx(folder / f"{part}-labels-idx1-ubyte", labels)
-    return folder
 
 
 @pytest.fixture(autouse=True)

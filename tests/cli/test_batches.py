@@ -3,6 +3,7 @@ import dataclasses
 import pytest
 import torch
 
+from spikeframe.cli.augment import jitter
 from spikeframe.cli.batches import Batches, checksum
 from spikeframe.data import ImageSet
 
@@ -21,30 +22,30 @@ def generator(seed=0):
 
 
 def epochs(data, count=3, workers=0, rng=None):
-    batches = Batches(data, 5, generator() if rng is None else rng, workers)
+    batches = Batches(data, 5, generator() if rng is None else rng, jitter, workers)
     return [list(batches) for _ in range(count)]
 
 
 def assert_same(left, right):
     for one, other in zip(left, right, strict=True):
-        for (x, y), (x2, y2) in zip(one, other, strict=True):
+        for (x, y, _), (x2, y2, _) in zip(one, other, strict=True):
             assert torch.equal(x, x2)
             assert torch.equal(y, y2)
 
 
 def test_an_epoch_is_every_image_once(data):
     for epoch in epochs(data):
-        assert [len(labels) for _, labels in epoch] == [5, 5, 5, 5, 3]
-        assert sorted(torch.cat([labels for _, labels in epoch]).tolist()) == list(range(23))
-    assert len(Batches(data, 5, generator())) == 5
+        assert [len(labels) for _, labels, _ in epoch] == [5, 5, 5, 5, 3]
+        assert sorted(torch.cat([labels for _, labels, _ in epoch]).tolist()) == list(range(23))
+    assert len(Batches(data, 5, generator(), jitter)) == 5
 
 
 def test_epochs_differ_in_order_and_in_images(data):
     first, second = epochs(data, 2)
-    orders = [torch.cat([labels for _, labels in epoch]) for epoch in (first, second)]
+    orders = [torch.cat([labels for _, labels, _ in epoch]) for epoch in (first, second)]
     assert not torch.equal(*orders)
     images = [
-        torch.cat([x for x, _ in epoch])[order.argsort()]
+        torch.cat([x for x, _, _ in epoch])[order.argsort()]
         for epoch, order in zip((first, second), orders, strict=True)
     ]
     assert not torch.equal(*images)
@@ -52,7 +53,7 @@ def test_epochs_differ_in_order_and_in_images(data):
 
 def test_each_batch_of_equal_images_is_changed_differently(data):
     alike = ImageSet(data.images[:1].expand(20, -1, -1, -1), data.labels[:20], data.classes)
-    first, *others = (images for epoch in epochs(alike, 2) for images, _ in epoch)
+    first, *others = (images for epoch in epochs(alike, 2) for images, _, _ in epoch)
     assert len(others) == 7
     assert not any(torch.equal(first, images) for images in others)
 

@@ -102,8 +102,8 @@ def test_load_refuses_the_checkpoints_of_others(path, content):
 
 def test_load_refuses_another_version(path):
     content = torch.load(path, weights_only=True)
-    torch.save({**content, "version": 2}, path)
-    with pytest.raises(CommandError, match="of version 2, this spikeframe reads version 1"):
+    torch.save({**content, "version": 1}, path)
+    with pytest.raises(CommandError, match="of version 1, this spikeframe reads version 2"):
         load(path)
 
 

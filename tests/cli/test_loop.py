@@ -1,9 +1,11 @@
+import dataclasses
 import math
 
 import pytest
 import torch
 
 from spikeframe.base import memories
+from spikeframe.cli.batches import Batch
 from spikeframe.cli.errors import CommandError
 from spikeframe.cli.learner import SPIKING, learner
 from spikeframe.cli.loop import Score, evaluate, train_epoch
@@ -24,7 +26,7 @@ def made(data):
 
 
 def batches(data):
-    return [data[start : start + 60] for start in range(0, 300, 60)]
+    return [Batch(*data[start : start + 60], 1.0) for start in range(0, 300, 60)]
 
 
 def test_score_is_the_mean_over_images():
@@ -55,11 +57,10 @@ def test_states_are_reset_after_every_batch(made, data):
     assert set(memories(made.net)) == {0.0}
 
 
-def test_evaluate_changes_nothing_and_does_not_depend_on_its_batches(made, data, monkeypatch):
+def test_evaluate_changes_nothing_and_does_not_depend_on_its_batches(made, data):
     weights = {name: value.clone() for name, value in made.net.state_dict().items()}
     whole = evaluate(made, data)
-    monkeypatch.setattr("spikeframe.cli.loop.EVALUATION_BATCH", 7)
-    parts = evaluate(made, data)
+    parts = evaluate(dataclasses.replace(made, batch_size=7), data)
     assert (whole.images, whole.correct) == (parts.images, parts.correct)
     assert whole.loss == pytest.approx(parts.loss, rel=1e-5)
     for name, value in made.net.state_dict().items():

@@ -113,7 +113,7 @@ def test_interrupt_before_the_training_is_one_line(run, monkeypatch, tmp_path, t
     def stop(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("spikeframe.cli.train.load_images", stop)
+    monkeypatch.setattr("spikeframe.cli.train.load_samples", stop)
     result = run("train", *tiny)
     assert result.code == 130
     assert result.err == "spikeframe train: interrupted before the training began\n"

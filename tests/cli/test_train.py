@@ -49,7 +49,7 @@ def interrupt_in_epoch(monkeypatch, role, number):
     """Press Ctrl-C in the middle of an epoch, counted from 1."""
     original, epochs = fit.train_epoch, []
 
-    def train_epoch(learner, batches, on_batch):
+    def train_epoch(learner, batches, on_batch, *rest):
         epochs.extend([1] if learner.role == role else [])
 
         def stop(score):
@@ -57,7 +57,7 @@ def interrupt_in_epoch(monkeypatch, role, number):
                 raise KeyboardInterrupt
             on_batch(score)
 
-        return original(learner, batches, stop)
+        return original(learner, batches, stop, *rest)
 
     monkeypatch.setattr(fit, "train_epoch", train_epoch)
 
@@ -98,8 +98,8 @@ def test_last_epoch_is_reported_not_the_best(run, tmp_path, tiny, monkeypatch):
     accuracies = iter([0.9, 0.2])
     original = fit.evaluate
 
-    def evaluate(learner, data):
-        score = original(learner, data)
+    def evaluate(*given):
+        score = original(*given)
         score.correct = round(next(accuracies) * 1000)
         score.images = 1000
         return score

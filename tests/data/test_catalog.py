@@ -1,10 +1,21 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
+from event_files import write_cifar10_dvs, write_gesture, write_n_mnist
 
-from spikeframe.data import IMAGE_SETS, load_digits, load_images
+from spikeframe.data import (
+    EVENT_SETS,
+    IMAGE_SETS,
+    SPLITS,
+    event_digits,
+    load_cifar10_dvs,
+    load_digits,
+    load_events,
+    load_images,
+)
 
 
 def test_image_sets_are_named():
@@ -60,7 +71,42 @@ def test_load_images_asks_for_folder(name):
         load_images(name)
 
 
+def test_event_sets_are_named():
+    assert EVENT_SETS == ("event-digits", "n-mnist", "dvs-gesture", "cifar10-dvs", "shd", "ssc")
+    assert set(SPLITS) <= {*IMAGE_SETS, *EVENT_SETS}
+    with pytest.raises(ValueError, match="one of 'event-digits', .*, 'ssc', got 'mnist'"):
+        load_events("mnist")
+
+
+def test_load_events_passes_split_and_seed(tmp_path):
+    for options in ({"split": "writers"}, {"seed": 4}):
+        found = load_events("event-digits", **options).test.labels
+        assert torch.equal(found, event_digits(**options).test.labels)
+    write_cifar10_dvs(tmp_path, per_class=10, n=4)
+    for options in ({"split": "first"}, {"seed": 4}):
+        own = load_cifar10_dvs(tmp_path, **options).test[3][0]
+        assert np.array_equal(load_events("cifar10-dvs", tmp_path, **options).test[3][0], own)
+
+
+def test_load_events_reads_folders(tmp_path):
+    write_n_mnist(tmp_path / "a", per_class=1)
+    assert load_events("n-mnist", tmp_path / "a").train.shape == (2, 34, 34)
+    write_gesture(tmp_path / "b")
+    assert load_events("dvs-gesture", tmp_path / "b").test.classes[8] == "air drums"
+
+
+def test_load_events_refuses_what_does_not_go_together(tmp_path):
+    with pytest.raises(ValueError, match=f"'event-digits' come with .* got {tmp_path}"):
+        load_events("event-digits", tmp_path)
+    with pytest.raises(ValueError, match="'shd' is published .* got split='first'"):
+        load_events("shd", tmp_path, split="first")
+    for name in EVENT_SETS[1:]:
+        with pytest.raises(FileNotFoundError, match=rf"{name} is read .*--data-dir"):
+            load_events(name)
+
+
 def test_import_loads_no_optional_package():
-    code = "import sys, spikeframe.data; print({'sklearn', 'scipy', 'PIL'} & set(sys.modules))"
+    optional = {"sklearn", "scipy", "PIL", "h5py", "tonic", "torchvision"}
+    code = f"import sys, spikeframe.data; print({optional} & set(sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "set()"

@@ -77,6 +77,38 @@ def test_find_without_folder_says_which_files(tmp_path):
         find(SOURCE, None)
 
 
+FOLDERS = Source(
+    "clips",
+    (Layout(("Train/", "Test/"), ("a", ".")), Layout(("x.h5",), (".",), packed=False)),
+    "https://example.org/clips",
+    archives=("Train.zip",),
+)
+
+
+def test_find_takes_folders_and_files_that_are_not_packed(tmp_path):
+    touch(tmp_path, "x.h5.gz", "Train", "Test")  # files of the folders' names
+    with pytest.raises(FileNotFoundError):
+        find(FOLDERS, tmp_path)
+    touch(tmp_path, "x.h5")
+    assert find(FOLDERS, tmp_path)[1] == (tmp_path / "x.h5",)
+    for name in ("Train", "Test"):
+        (tmp_path / "a" / name).mkdir(parents=True)
+    assert find(FOLDERS, tmp_path)[1] == (tmp_path / "a/Train", tmp_path / "a/Test")
+
+
+def test_find_points_at_archives(tmp_path):
+    touch(tmp_path / "a", "Train.zip")
+    (tmp_path / "a" / "Test").mkdir()
+    with pytest.raises(FileNotFoundError) as caught:
+        find(FOLDERS, tmp_path)
+    assert str(caught.value) == (
+        f"clips was not found: looked for Train/, Test/ in {tmp_path}/a or {tmp_path}; x.h5 in "
+        f"{tmp_path}; {tmp_path}/a has only some of them, it lacks Train/; "
+        f"{tmp_path}/a/Train.zip must be unpacked first; "
+        "published at https://example.org/clips (nothing is downloaded for you)"
+    )
+
+
 @pytest.mark.parametrize("name", ["x", "x.gz"])
 @pytest.mark.parametrize("packed", [False, True])
 def test_read_content_goes_by_the_bytes_not_the_name(tmp_path, name, packed):

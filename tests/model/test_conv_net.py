@@ -102,3 +102,24 @@ def test_wrong_sizes_are_refused(arguments, text):
 def test_wrong_channels_are_refused(channels):
     with pytest.raises(ValueError, match="channels must name the positive width of at least one"):
         ConvNet((1, 8, 8), 10, nn.ReLU, channels=channels)
+
+
+def test_hidden_layers_stand_before_the_classifier():
+    net = spiking_net(channels=(4, 6), hidden=(12, 9), dropout=0.5)
+    functional.set_step_mode(net, "m")
+    kinds = [type(part).__name__ for part in net.hidden]
+    assert kinds == ["Dropout", "Linear", "LIFNode"] * 2
+    assert (net.hidden[1].in_features, net.classifier.in_features) == (6 * 2 * 2, 9)
+    assert net(torch.rand(3, 2, 1, 8, 8)).shape == (3, 2, 10)
+    assert net.hidden[0].mask.shape == (2, 6 * 2 * 2)
+    assert net.dropout.mask.shape == (2, 9)
+
+
+def test_net_without_hidden_layers_has_the_weights_it_always_had():
+    names = {name.split(".")[0] for name in spiking_net().state_dict()}
+    assert names == {"stages", "classifier"}
+
+
+def test_wrong_hidden_layers_are_refused():
+    with pytest.raises(ValueError, match="hidden layers must have at least one neuron, got"):
+        spiking_net(hidden=(4, 0))
