@@ -28,9 +28,9 @@ help:
 train: $(TRAIN_READY)
 	.venv/bin/spikeframe train $(ARGS)
 
-# pytest comes last, so that its summary is what one sees.
+# pytest comes last, so that its summary is what one sees. A process per core, each of one thread.
 test: lint types docs
-	$(PY) -m pytest $(ARGS)
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --dist worksteal $(ARGS)
 
 lint: $(TEST_READY)
 	$(PY) -m ruff check
