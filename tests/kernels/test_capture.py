@@ -8,6 +8,7 @@ import pytest
 import torch
 from cases import NEURONS, sequence
 from foreign_neurons import FOREIGN, Refractory
+from naming import shown
 from reference import relative_error
 from torch import nn
 from torch._dynamo.testing import CompileCounterWithBackend
@@ -101,7 +102,7 @@ ROWS = [(str(case), case, 1, (3, 5)) for case in NEURONS]
 ROWS += [(name, build, n, (2, 4, 3)) for name, build, n in FOREIGN]
 
 
-@pytest.mark.parametrize(("name", "build", "n", "shape"), ROWS, ids=lambda row: str(row))
+@pytest.mark.parametrize(("name", "build", "n", "shape"), ROWS, ids=shown)
 def test_a_node_compiles_to_one_operator(name, build, n, shape):
     node = build(step_mode="m")
     plain = copy.deepcopy(node)

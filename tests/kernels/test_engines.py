@@ -13,6 +13,7 @@ from agreement import compare, lif, weights
 from cases import DTYPES, INPUTS, LAYOUTS, NEURONS, THRESHOLDS, sequence
 from engines import ENGINES
 from foreign_neurons import FOREIGN
+from naming import shown
 from reference import relative_error
 from torch import nn
 
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("guarded")
 PROGRAMS = ((0.0, False), (-0.3, True), (None, False), (None, True))
 
 
-@pytest.mark.parametrize("case", NEURONS, ids=str)
+@pytest.mark.parametrize("case", NEURONS, ids=shown)
 @pytest.mark.parametrize(("v_reset", "detach_reset"), PROGRAMS)
 def test_every_neuron_and_reset(engine, case, v_reset, detach_reset):
     def make(backend):
@@ -33,14 +34,14 @@ def test_every_neuron_and_reset(engine, case, v_reset, detach_reset):
     compare(engine, make, sequence((3, 67), T=9))
 
 
-@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("dtype", DTYPES, ids=shown)
 def test_every_dtype_at_odd_sizes(engine, dtype):
     case = next(case for case in ENGINES if case.name == engine)
     for T, size in itertools.product(case.steps, case.sizes):
         compare(engine, lif(), sequence((size,), T=T, dtype=dtype))
 
 
-@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("dtype", DTYPES, ids=shown)
 @pytest.mark.parametrize("size", [0, 1025])
 def test_without_a_gradient(engine, dtype, size):
     x_seq = sequence((size,), T=5, dtype=dtype)
@@ -75,7 +76,7 @@ def test_outputs_that_nobody_uses(engine):
     compare(engine, lif(), x_seq, lambda node, spikes: spikes[-1].sum())
 
 
-@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("dtype", DTYPES, ids=shown)
 def test_the_first_state_and_its_gradient(engine, dtype):
     precision = torch.float64 if dtype == torch.float64 else torch.float32
     v = sequence((6, 11), T=1, seed=1, dtype=precision)[0]
@@ -83,7 +84,7 @@ def test_the_first_state_and_its_gradient(engine, dtype):
     compare(engine, lif(), sequence((6, 11), dtype=dtype), v=v.T.contiguous().T)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=shown)
 @pytest.mark.parametrize("order", ["contiguous", "channels last"])
 def test_several_parameters_with_gradients(engine, dtype, order):
     """Per channel, per neuron, and scalar, in one program for all shapes."""
@@ -115,7 +116,7 @@ def test_every_threshold(engine, v_threshold, v_reset):
     compare(engine, lif(v_threshold=v_threshold, v_reset=v_reset), sequence((65,)))
 
 
-@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("dtype", DTYPES, ids=shown)
 @pytest.mark.parametrize("given", INPUTS)
 def test_inputs_at_the_edge(engine, given, dtype):
     x_seq = INPUTS[given](sequence((129,), dtype=dtype))
@@ -165,7 +166,7 @@ def test_a_window_kept_as_bits(engine, v_reset, detach_reset):
 
 
 @pytest.mark.parametrize("make_surrogate", [surrogate.ATan, surrogate.Rect])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=shown)
 def test_saved_values_that_a_hook_lays_otherwise(engine, make_surrogate, dtype):
     """As save_on_cpu(pin_memory=True) does: contiguous, whatever they were."""
     x_seq = LAYOUTS["channels last"](sequence((5, 3, 7, 11), T=9, dtype=dtype))
@@ -192,7 +193,7 @@ def test_what_is_saved_in_16_bits_stays_finite(engine):
 TAME = [row for row in FOREIGN if row[0] != "conductance"]  # which makes much of a small error
 
 
-@pytest.mark.parametrize(("name", "make", "n"), TAME, ids=lambda row: str(row))
+@pytest.mark.parametrize(("name", "make", "n"), TAME, ids=shown)
 def test_neurons_that_users_write(engine, name, make, n):
     x_seq, *others = (sequence((2, 4, 33), T=9, seed=i) for i in range(n))
     make = functools.partial(make, step_mode="m")

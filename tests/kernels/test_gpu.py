@@ -7,6 +7,7 @@ import pytest
 import torch
 from cases import DTYPES, NEURONS, TOLERANCE, sequence
 from foreign_neurons import FOREIGN
+from naming import shown
 from reference import relative_error
 from spikeframe.kernels.layout import Layout
 from torch import nn
@@ -109,7 +110,7 @@ def lif(**options):
     )
 
 
-@pytest.mark.parametrize("case", NEURONS, ids=str)
+@pytest.mark.parametrize("case", NEURONS, ids=shown)
 @pytest.mark.parametrize(("v_reset", "detach_reset"), RESETS)
 def test_every_neuron_and_reset(case, v_reset, detach_reset, backend):
     def make(backend):
@@ -118,8 +119,8 @@ def test_every_neuron_and_reset(case, v_reset, detach_reset, backend):
     compare(make, backend, sequence((3, 67), T=9))
 
 
-@pytest.mark.parametrize("dtype", DTYPES, ids=str)
-@pytest.mark.parametrize(("name", "build", "n"), FOREIGN, ids=lambda row: str(row))
+@pytest.mark.parametrize("dtype", DTYPES, ids=shown)
+@pytest.mark.parametrize(("name", "build", "n"), FOREIGN, ids=shown)
 def test_every_neuron_of_a_user(name, build, n, dtype, backend):
     def make(backend):
         node = build(step_mode="m", backend=backend)
@@ -129,7 +130,7 @@ def test_every_neuron_of_a_user(name, build, n, dtype, backend):
     compare(make, backend, *x_seqs, exact=name not in ("conductance", "two-inputs"))
 
 
-@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("dtype", DTYPES, ids=shown)
 @pytest.mark.parametrize("T", [1, 2, 33])
 @pytest.mark.parametrize("size", SIZES)
 def test_every_dtype_at_odd_sizes(dtype, T, size, backend):
@@ -138,7 +139,7 @@ def test_every_dtype_at_odd_sizes(dtype, T, size, backend):
     compare(lif(), backend, sequence((size,), T=T, dtype=dtype))
 
 
-@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("dtype", DTYPES, ids=shown)
 @pytest.mark.parametrize("size", [200, 2**20])
 def test_nothing_is_written_outside_of_a_buffer(dtype, size, backend, guarded):
     node = lif(surrogate_function=surrogate.Rect(), v_reset=None, store_v_seq=True)(backend)
@@ -149,7 +150,7 @@ def test_nothing_is_written_outside_of_a_buffer(dtype, size, backend, guarded):
         assert value.isfinite().all()
 
 
-@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("dtype", DTYPES, ids=shown)
 @pytest.mark.parametrize("size", [0, 1000, 2**21])
 def test_without_a_gradient(dtype, size, backend):
     x_seq = sequence((size,), T=5, dtype=dtype)
@@ -193,14 +194,14 @@ def test_outputs_that_nobody_uses(backend):
     compare(make, backend, x_seq, loss=lambda node, spikes: node.v_seq[1:3].sum())
 
 
-@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("dtype", DTYPES, ids=shown)
 def test_the_first_state_and_its_gradient(dtype, backend):
     precision = torch.float64 if dtype == torch.float64 else torch.float32
     v = sequence((6, 11), T=1, seed=1, dtype=precision)[0]
     compare(lif(), backend, sequence((6, 11), dtype=dtype), v=v)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64], ids=str)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64], ids=shown)
 def test_several_parameters_with_gradients(dtype, backend):
     """Per channel, per neuron, and scalar; the same bits at every run."""
     x_seq = sequence((5, 3, 2, 7), T=4, dtype=dtype)
@@ -223,13 +224,13 @@ def test_several_parameters_with_gradients(dtype, backend):
 
 @pytest.mark.parametrize("v_threshold", [1e9, float("inf"), -1.0])
 @pytest.mark.parametrize("v_reset", [0.0, None])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=str)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=shown)
 def test_extreme_thresholds(v_threshold, v_reset, dtype, backend):
     make = lif(v_threshold=v_threshold, v_reset=v_reset)
     compare(make, backend, sequence((65,), dtype=dtype))
 
 
-@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("dtype", DTYPES, ids=shown)
 def test_inputs_that_are_not_finite(dtype, backend):
     x_seq = sequence((129,), dtype=dtype)
     x_seq[2, ::3], x_seq[3, 1::3], x_seq[1, ::5] = torch.inf, -torch.inf, torch.nan

@@ -8,6 +8,7 @@ import pytest
 import torch
 from cases import RESETS, sequence
 from foreign_neurons import FOREIGN, Refractory
+from naming import shown
 from spikeframe.kernels.cache import traced
 from spikeframe.kernels.program import compile_trace
 
@@ -55,7 +56,7 @@ def test_without_a_gradient_nothing_is_saved():
     assert (found.n_saved, found.saved_inputs, found.backward) == (0, (), None)
 
 
-@pytest.mark.parametrize(("name", "build", "n"), FOREIGN, ids=lambda row: str(row))
+@pytest.mark.parametrize(("name", "build", "n"), FOREIGN, ids=shown)
 @pytest.mark.parametrize("differentiated", [None, (), (0,)])
 def test_no_line_is_dead_and_none_reads_ahead(name, build, n, differentiated):
     found = traced(build(), n).program((0,), differentiated)
@@ -173,7 +174,7 @@ def test_a_window_needs_bits_where_the_reset_allows(rounded):
     assert "value" in saved(neuron.LIFNode(v_reset=None))
 
 
-@pytest.mark.parametrize(("name", "build", "n"), FOREIGN, ids=lambda row: str(row))
+@pytest.mark.parametrize(("name", "build", "n"), FOREIGN, ids=shown)
 def test_no_truth_value_comes_from_a_rounded_one(name, build, n):
     found = traced(build(), n).program((), (), rounded=True)
     steps = {"lt", "le", "gt", "ge", "eq", "ne", "round", "floor", "ceil", "sign"}

@@ -4,6 +4,7 @@ import pytest
 import torch
 from cases import NEURONS, sequence
 from foreign_neurons import FOREIGN, Refractory
+from naming import shown
 from reference import relative_error
 
 from spikeframe import functional, kernels, neuron, surrogate
@@ -35,7 +36,7 @@ def run(build, n, shape, T, backend, save, expanded=False, **options):
     return values, grads[: len(data)], grads[len(data) :]
 
 
-@pytest.mark.parametrize(("name", "build", "n", "shape"), NODES, ids=lambda row: str(row))
+@pytest.mark.parametrize(("name", "build", "n", "shape"), NODES, ids=shown)
 @pytest.mark.parametrize("backend", FAST)
 def test_the_same_bits(backend, name, build, n, shape):
     for T in (1, 31, 32, 33, 100):

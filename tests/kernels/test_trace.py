@@ -11,6 +11,7 @@ import pytest
 import torch
 from cases import sequence
 from foreign_neurons import FOREIGN
+from naming import shown
 from spikeframe.kernels.cache import traced
 from torch import nn
 
@@ -474,7 +475,7 @@ def test_what_needs_no_data_is_left_to_python_and_torch():
     assert "sigmoid" not in ops
 
 
-@pytest.mark.parametrize(("name", "build", "n"), FOREIGN, ids=lambda row: str(row))
+@pytest.mark.parametrize(("name", "build", "n"), FOREIGN, ids=shown)
 @pytest.mark.parametrize("backend", ["torch", "cpp"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_neuron_in_a_users_file_runs_as_its_lines_do(name, build, n, backend, dtype):

@@ -7,6 +7,7 @@ import pytest
 import torch
 from cases import sequence
 from foreign_neurons import FOREIGN, Refractory
+from naming import shown
 from spikeframe.kernels import verify as verify_module
 from spikeframe.kernels.cache import traced
 from spikeframe.kernels.guards import Guards
@@ -87,7 +88,7 @@ def test_a_failure_is_a_reason_and_the_lines_run():
     assert node(sequence((3,))).shape == (7, 3)
 
 
-@pytest.mark.parametrize(("name", "build", "n"), FOREIGN, ids=lambda row: str(row))
+@pytest.mark.parametrize(("name", "build", "n"), FOREIGN, ids=shown)
 def test_nothing_is_disturbed(name, build, n):
     node = build(store_v_seq=True)
     x = sequence((2, 4, 5))[0]

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from naming import shown
 from surrogates import derivative_equals
 
 from spikeframe import surrogate
@@ -17,7 +18,7 @@ from spikeframe import surrogate
         (surrogate.SpikeRateEscape(), lambda u: 25 * math.exp(-abs(u))),
         (surrogate.SpikeRateEscape(2, 7), lambda u: 7 * math.exp(-2 * abs(u))),
     ],
-    ids=str,
+    ids=shown,
 )
 def test_derivative_is_the_formula(spike, formula):
     derivative_equals(spike, formula)

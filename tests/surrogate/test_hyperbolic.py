@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from naming import shown
 from surrogates import derivative_equals
 
 from spikeframe import surrogate
@@ -23,7 +24,7 @@ from spikeframe import surrogate
         (surrogate.FakeNumericalGradient(), lambda u: min(1 / abs(u), 0.3) if u else 0.3),
         (surrogate.FakeNumericalGradient(2), lambda u: min(1 / abs(u), 2.0) if u else 2.0),
     ],
-    ids=str,
+    ids=shown,
 )
 def test_derivative_is_the_formula(spike, formula):
     derivative_equals(spike, formula)
@@ -44,7 +45,7 @@ def test_fake_numerical_gradient_is_alpha_at_either_zero(dtype):
         (surrogate.FastSigmoid(4, spiking=False), (-0.25, 0.25)),
         (surrogate.QPseudoSpike(spiking=False), (0.0, 1.0)),
     ],
-    ids=str,
+    ids=shown,
 )
 def test_primitive_has_its_limits(spike, limit):
     u = torch.tensor([-torch.inf, torch.inf], requires_grad=True)

@@ -5,6 +5,7 @@ import warnings
 
 import pytest
 import torch
+from naming import shown
 
 from spikeframe import surrogate
 
@@ -137,7 +138,7 @@ def test_poisson_pass_draws_as_spikingjelly(jelly):
             lambda snn: snn.straight_through_estimator(),
         ),
     ],
-    ids=str,
+    ids=shown,
 )
 def test_spikes_and_derivative_equal_snntorch(snn, ours, theirs):
     spikes, grad = run(ours, points())

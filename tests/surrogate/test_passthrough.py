@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from naming import shown
 from surrogates import derivative_equals
 
 from spikeframe import surrogate
@@ -18,7 +19,7 @@ from spikeframe import surrogate
         (surrogate.MultiLevelSpikeCount(2, grad_window=(-1, 2.5)), lambda u: -1 <= u <= 2.5),
         (surrogate.MultiLevelSpikeCount(2, grad_window=(-torch.inf, 1)), lambda u: u <= 1),
     ],
-    ids=str,
+    ids=shown,
 )
 def test_derivative_is_the_formula(spike, formula):
     derivative_equals(spike, lambda u: float(formula(u)))

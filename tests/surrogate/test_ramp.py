@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from naming import shown
 from surrogates import derivative_equals
 
 from spikeframe import surrogate
@@ -34,7 +35,7 @@ def log_tailed(u, alpha):
         (surrogate.S2NN(2, 0.5), lambda u: s2nn(u, 2, 0.5)),
         (surrogate.StochasticSpikeOperator(0, 0), lambda u: float(u >= 0)),
     ],
-    ids=str,
+    ids=shown,
 )
 def test_derivative_is_the_formula(spike, formula):
     derivative_equals(spike, formula)
@@ -71,7 +72,7 @@ def test_stochastic_defaults_and_seed():
             [1 / (1 + math.exp(8)), 0.5 + 2 * math.log(1.5), None, None],
         ),
     ],
-    ids=str,
+    ids=shown,
 )
 def test_primitive_values(spike, expected):
     result = spike(torch.tensor([-2.0, 0.5, 1.0, 4.0], dtype=torch.float64))

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from naming import shown
 from surrogates import derivative_equals
 
 from spikeframe import surrogate
@@ -30,7 +31,7 @@ def logistic(x):
             lambda u: 2 / PI * (math.cos(u) + math.cos(3 * u) + math.cos(5 * u)),
         ),
     ],
-    ids=str,
+    ids=shown,
 )
 def test_derivative_is_the_formula(spike, formula):
     derivative_equals(spike, formula)

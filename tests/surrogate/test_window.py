@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from naming import shown
 from surrogates import derivative_equals
 
 from spikeframe import surrogate
@@ -27,7 +28,7 @@ from spikeframe import surrogate
             lambda u: 1 / (1 + 2 * abs(u)) ** 2 if abs(u) < 0.5 else 0,
         ),
     ],
-    ids=str,
+    ids=shown,
 )
 def test_derivative_is_the_formula(spike, formula):
     derivative_equals(spike, formula)
@@ -36,7 +37,7 @@ def test_derivative_is_the_formula(spike, formula):
 @pytest.mark.parametrize(
     "spike",
     [surrogate.PiecewiseQuadratic(3), surrogate.Rect(3), surrogate.PiecewiseLeakyReLU(3, 0)],
-    ids=str,
+    ids=shown,
 )
 def test_area_is_one(spike):
     spike.set_spiking_mode(False)
