@@ -75,8 +75,7 @@ class Layout:
 
     def index(self, parameter: Tensor) -> tuple[Tensor, int, int]:
         """A parameter's values with the rule ``values[i // inner % size]`` for the i-th neuron."""
-        values = parameter.detach().to(self.precision)
-        spread = values.expand(self.shape)
+        spread = parameter.detach().to(self.precision).expand(self.shape)
         varies = [d for d in range(len(self.shape)) if spread.stride(d) != 0]
         inner = self.strides[varies[-1]] if varies else 1
         expected = inner
@@ -84,7 +83,9 @@ class Layout:
             if self.strides[d] != expected:
                 return self.step().copy_(spread), 1, self.size
             expected *= self.shape[d]
-        return values.contiguous(), inner, max(1, values.numel())
+        # Expanded by whoever made it or here, the same value is there but once.
+        once = spread[tuple(slice(None if stride else 1) for stride in spread.stride())]
+        return once.contiguous(), inner, max(1, once.numel())
 
     def _fits(self, strides: tuple[int, ...]) -> bool:
         return all(

@@ -110,6 +110,12 @@ def test_a_parameter_of_a_block_spans_the_blocks(engine):
     compare(engine, lif(tau=tau), sequence((2, 5, 333), T=40))
 
 
+@pytest.mark.parametrize("to", [(3, 7, 67), (5, 3, 7, 67), (3, 1, 67)], ids=str)
+def test_a_parameter_that_is_expanded_already(engine, to):
+    tau = (2 + torch.rand(3, 1, 1, generator=torch.Generator().manual_seed(0))).expand(to)
+    compare(engine, lif(tau=tau), sequence((5, 3, 7, 67), T=6))
+
+
 @pytest.mark.parametrize("v_threshold", THRESHOLDS)
 @pytest.mark.parametrize("v_reset", [0.0, None])
 def test_every_threshold(engine, v_threshold, v_reset):

@@ -58,9 +58,19 @@ def test_states_are_float32_or_float64():
         assert layout.match_step(images(3)).dtype == precision
 
 
-@pytest.mark.parametrize("shape", [(), (1,), (5,), (3, 1), (3, 5), (2, 1, 1), (2, 3, 5)])
-def test_a_parameter_is_found_by_its_index(shape):
-    parameter = images(*shape)
+PARAMETERS = {
+    **{str(n): images(*n) for n in ((), (1,), (5,), (3, 1), (3, 5), (2, 1, 1), (2, 3, 5))},
+    "expanded to rows": images(3, 1).expand(3, 5),
+    "expanded to columns": images(5).expand(3, 5),
+    "expanded in the middle": images(2, 1, 5).expand(2, 3, 5),
+    "expanded at both ends": images(3, 1).expand(2, 3, 5),
+    "a number expanded": images().expand(2, 3, 5),
+    "transposed": images(5, 3).mT,
+}
+
+
+@pytest.mark.parametrize("parameter", PARAMETERS.values(), ids=PARAMETERS)
+def test_a_parameter_is_found_by_its_index(parameter):
     for x_seq in (images(4, 2, 3, 5), images(4, 2, 5, 3).transpose(2, 3)):
         layout = Layout(x_seq)
         values, inner, size = layout.index(parameter)
