@@ -53,7 +53,7 @@ doctest: $(TEST_READY)
 
 # The import comes first: with a peer missing, every comparison would skip and look green.
 parity: $(PEERS_READY)
-	$(PEER_PY) -c 'import norse, snntorch, spikingjelly'
+	$(PEER_PY) -c 'import norse, snntorch, spikingjelly, tonic'
 	$(PEER_PY) -m pytest -m parity -rs $(ARGS)
 
 bench: $(TEST_READY)
@@ -74,7 +74,8 @@ $(TEST_READY): pyproject.toml constraints.txt $(PY)
 # The peers pin old versions of what they barely use: --no-deps, with their needs listed by us.
 $(PEERS_READY): pyproject.toml constraints.txt $(PEER_PY)
 	$(PEER_PY) -m pip install -c constraints.txt -e '.[parity]'
-	$(PEER_PY) -m pip install --no-deps spikingjelly==2.0.0 snntorch==1.0.0 norse==1.1.0
+	$(PEER_PY) -m pip install --no-deps spikingjelly==2.0.0 snntorch==1.0.0 norse==1.1.0 \
+		tonic==1.7.0
 	@touch $@
 
 $(PY) $(PEER_PY):
