@@ -6,12 +6,12 @@ without a use of the result: so everything that they read (attributes, methods, 
 names) is guarded by torch.compile itself, and a change compiles the node anew.
 """
 
+import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch._subclasses.fake_tensor import FakeTensor
 
 from . import eager, transforms
 from . import operator_rules as operator_rules
@@ -35,7 +35,7 @@ def run(node: Any, inputs: Sequence[Any]) -> Tensor:
         # that call them.
         return torch._dynamo.disable(run)(node, inputs)
     x = inputs[0]
-    watched = isinstance(x, FakeTensor) or torch._C._len_torch_dispatch_stack() > 0
+    watched = _is_fake(x) or torch._C._len_torch_dispatch_stack() > 0
     if watched or transforms.is_transformed():
         return _run_captured(node, inputs)
     call = Call(node, inputs)
@@ -49,6 +49,12 @@ class _Given(NamedTuple):
     names: Sequence[str]
     states: Sequence[Tensor]
     values: Sequence[Value]
+
+
+def _is_fake(x: Tensor) -> bool:
+    """Whether it has no values; torch loads what makes such tensors only where they are made."""
+    module = sys.modules.get("torch._subclasses.fake_tensor")
+    return module is not None and isinstance(x, module.FakeTensor)
 
 
 def _run_captured(node: Any, inputs: Sequence[Tensor]) -> Tensor:

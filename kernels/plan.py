@@ -7,7 +7,7 @@ caller reads the same where it does.
 
 import sys
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -34,7 +34,13 @@ Facts = tuple[tuple[Any, ...], tuple[str, ...], tuple[tuple[str, str], ...]]
 Plan = tuple[str, tuple[str, ...], tuple[Recipe, ...], Facts, tuple[str, ...]]
 
 
-@torch.compiler.assume_constant_result
+def _constant_in_graphs(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What torch.compiler.assume_constant_result does, without all that it loads to do it."""
+    function._dynamo_marked_constant = True  # type: ignore[attr-defined]
+    return function
+
+
+@_constant_in_graphs
 def plan(node: Any, n_inputs: int, dtype: torch.dtype, device: str) -> Plan:
     """How a node runs as an operator.
 
@@ -64,7 +70,7 @@ def plan(node: Any, n_inputs: int, dtype: torch.dtype, device: str) -> Plan:
         return "", names, made, (flags, owners, methods), _changing(node, made)
 
 
-@torch.compiler.assume_constant_result
+@_constant_in_graphs
 def program_of(
     node: Any,
     n_inputs: int,
@@ -100,7 +106,7 @@ def program_of(
     return str(why), "", ""
 
 
-@torch.compiler.assume_constant_result
+@_constant_in_graphs
 def why_lines_inside() -> str | None:
     """Why a transform, or forward mode, that is part of the graph follows the lines, or None."""
     if transforms.is_transformed():
@@ -108,13 +114,13 @@ def why_lines_inside() -> str | None:
     return transforms.why_not(())
 
 
-@torch.compiler.assume_constant_result
+@_constant_in_graphs
 def is_held(node: Any, path: str, owner: Any) -> bool:
     """Whether this is what the node holds there, outside of the graph as well."""
     return read(node, path) is owner
 
 
-@torch.compiler.assume_constant_result
+@_constant_in_graphs
 def is_method(node: Any, path: str, name: str, function: Any) -> bool:
     """Whether this is the method of that name."""
     return getattr(type(read(node, path)), name) is function

@@ -26,6 +26,14 @@ __all__ = ["Trace", "clean", "trace"]
 FACTORIES = (torch.tensor, torch.as_tensor, torch.zeros, torch.ones, torch.full)
 
 
+# Another thread may move a generator of random numbers while a step is traced, but not each time.
+ATTEMPTS = 5
+
+
+class _GeneratorMoved(Untraceable):
+    """A generator of random numbers is not where it was before the step."""
+
+
 @dataclass(frozen=True)
 class Trace:
     """One step of a node.
@@ -68,7 +76,20 @@ def trace(
     Raises:
         Untraceable: The step does what no kernel can; the text names function and line.
     """
-    recorder = Recorder(node, memories, n_inputs, double, guards or Guards())
+    guards = guards or Guards()
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return _once(node, memories, n_inputs, double, guards)
+        except Untraceable as error:
+            if not isinstance(error.__cause__, _GeneratorMoved):
+                raise
+    return _once(node, memories, n_inputs, double, guards)
+
+
+def _once(
+    node: Any, memories: tuple[str, ...], n_inputs: int, double: bool, guards: Guards
+) -> Trace:
+    recorder = Recorder(node, memories, n_inputs, double, guards)
     _check_memories(node, memories, recorder.guards)
     inputs = recorder.symbols()
     try:
@@ -193,7 +214,7 @@ def _without_random_numbers() -> Iterator[None]:
         torch.set_rng_state(before[0])
         random.setstate(before[1])
         numpy.random.set_state(before[2])
-        raise Untraceable("draws random numbers")
+        raise _GeneratorMoved("draws random numbers")
 
 
 def _generators() -> tuple[Any, ...]:

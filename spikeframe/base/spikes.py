@@ -11,7 +11,7 @@ _MARK = "_spikes_of_version"
 
 def mark_spikes(spikes: Tensor) -> Tensor:
     """Mark a tensor of zeros and ones, and return it; views of it count as marked."""
-    if torch.compiler.is_compiling():
+    if torch.compiler.is_compiling() or spikes.is_inference():
         return spikes
     setattr(spikes, _MARK, spikes._version)
     base = spikes._base

@@ -1,5 +1,6 @@
 """``import spikeframe`` loads torch, numpy and nothing heavier, and is quick."""
 
+import os
 import subprocess
 import sys
 
@@ -19,14 +20,20 @@ print(spent, *sorted(set(sys.modules) - before))
 
 
 @pytest.fixture(scope="module")
-def probe():
-    """Imports everything that users import by name, in a new interpreter."""
+def probe(tmp_path_factory):
+    """Imports everything that users import by name, in a new interpreter, compiled before."""
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    environment["PYTHONPYCACHEPREFIX"] = str(tmp_path_factory.mktemp("bytecode"))
 
     def run():
         names = "encoding, functional, layer, neuron, surrogate"
         code = PROBE.format(names=names)
         done = subprocess.run(
-            [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True
+            [sys.executable, "-W", "error", "-c", code],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
         )
         spent, *modules = done.stdout.split()
         return float(spent), modules

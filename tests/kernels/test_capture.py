@@ -10,6 +10,7 @@ from cases import NEURONS, sequence
 from foreign_neurons import FOREIGN, Refractory
 from naming import shown
 from reference import relative_error
+from spikeframe.kernels import plan
 from torch import nn
 from torch._dynamo.testing import CompileCounterWithBackend
 from torch._subclasses.fake_tensor import FakeTensorMode
@@ -474,3 +475,13 @@ def test_several_states_dynamic():
         plain.reset()
         counts.append(counter.frame_count)
     assert counts[0] == counts[1] == counts[2]
+
+
+def test_constants_are_marked_as_torch_marks_them():
+    """By hand, as torch's own decorator loads all of torch.compile when it is imported."""
+
+    def marked():
+        pass
+
+    torch.compiler.assume_constant_result(marked)
+    assert vars(marked).items() <= vars(plan.plan).items()

@@ -1,9 +1,13 @@
 """What a trace takes, and what it refuses with function, file and line."""
 
+import copy
 import inspect
 import math
 import random
 import re
+import sys
+import threading
+import time
 import types
 
 import numpy
@@ -606,3 +610,28 @@ def test_a_method_of_data_is_not_taken_for_one_of_the_bases():
             self.v = self.v - 0.5 * spike.detach()
 
     assert kernels.why_not(Refractory(), "torch") is None
+
+
+def test_another_threads_random_numbers_are_not_the_steps():
+    """They move the generators while a step is traced, which is then traced again."""
+    node = make(lambda self, x: setattr(self, "v", self.v + x))
+    drawing, done = threading.Event(), threading.Event()
+
+    def draw():
+        while not done.is_set():
+            random.random()
+            drawing.set()
+            time.sleep(0.02)
+
+    thread = threading.Thread(target=draw)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    thread.start()
+    try:
+        drawing.wait()
+        reasons = {traced(copy.deepcopy(node)).reason for _ in range(100)}
+    finally:
+        sys.setswitchinterval(interval)
+        done.set()
+        thread.join()
+    assert reasons == {None}
