@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from . import eager, transforms
 from . import operator_rules as operator_rules
@@ -63,7 +64,7 @@ def _run_captured(node: Any, inputs: Sequence[Tensor]) -> Tensor:
         return eager.run(node, inputs)
     if not _alike(inputs):
         return _run_lines(
-            node, inputs, "its inputs differ, or are of a dtype that no engine reads"
+            node, inputs, "its inputs differ, or are of a kind that no engine reads"
         )
     dtype = x.dtype if x.is_floating_point() else torch.float32
     why, names, recipes, facts, changing = plan(node, len(inputs), dtype, str(x.device))
@@ -153,10 +154,12 @@ def _number_or_tensor(value: Any) -> Value:
 
 
 def _alike(inputs: Sequence[Tensor]) -> bool:
-    """Whether the inputs are of one shape, device, and precision that engines know."""
+    """Whether the inputs are plain, of one shape, device, and precision that engines know."""
     x = inputs[0]
     double = x.dtype == torch.float64
     for other in inputs:
+        if _is_wrapper(other):
+            return False  # a distributed tensor knows torch's own operators only
         if other.is_floating_point() and other.dtype not in DTYPES:
             return False
         if (other.dtype == torch.float64) != double:
@@ -164,6 +167,12 @@ def _alike(inputs: Sequence[Tensor]) -> bool:
         if other.layout != torch.strided or other.shape != x.shape or other.device != x.device:
             return False
     return True
+
+
+def _is_wrapper(x: Tensor) -> bool:
+    if torch.compiler.is_dynamo_compiling():
+        return type(x) not in (Tensor, torch.nn.Parameter)
+    return is_traceable_wrapper_subclass(x)
 
 
 def _is_state(state: Any, x: Tensor) -> bool:

@@ -15,6 +15,7 @@ from torch import nn
 from torch._dynamo.testing import CompileCounterWithBackend
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.proxy_tensor import make_fx
+from torch.testing._internal.two_tensor import TwoTensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from spikeframe import functional, layer, neuron, surrogate
@@ -309,6 +310,15 @@ def test_what_cannot_be_traced_follows_the_lines():
         x_seq = sequence((3, 4))
         assert torch.equal(run(x_seq), plain(x_seq))
         assert operators(counter.graphs[0]) == []
+
+
+def test_a_wrapper_of_tensors_follows_the_lines():
+    node, x_seq = neuron.LIFNode(step_mode="m"), 2.0 * sequence((3, 4))
+    run, counter = compiled(node)
+    found = run(TwoTensor(x_seq, x_seq * 0.5))
+    assert operators(counter.graphs[0]) == []
+    for half, given in ((found.a, x_seq), (found.b, x_seq * 0.5)):
+        assert torch.equal(half, neuron.LIFNode(step_mode="m")(given))
 
 
 class Lines(surrogate.Surrogate):
