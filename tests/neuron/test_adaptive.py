@@ -5,6 +5,8 @@ import torch
 
 from spikeframe import neuron
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 
 def test_adaptation_by_hand():
     class Node(neuron.AdaptBaseNode):

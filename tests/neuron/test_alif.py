@@ -1,8 +1,11 @@
 """The adaptive threshold: a hand table."""
 
+import pytest
 import torch
 
 from spikeframe import neuron
+
+pytestmark = pytest.mark.usefixtures("uncompiled")
 
 
 def test_each_spike_raises_the_threshold_by_hand():

@@ -7,6 +7,8 @@ import torch
 
 from spikeframe import neuron
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 
 def test_potentials_by_hand():
     node = neuron.ComplementaryLIFNode(step_mode="m", store_state_seqs=True)

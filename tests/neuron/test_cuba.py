@@ -1,8 +1,11 @@
 """The current-based LIF: a hand table."""
 
+import pytest
 import torch
 
 from spikeframe import neuron, surrogate
+
+pytestmark = pytest.mark.usefixtures("uncompiled")
 
 
 def test_current_and_potential_by_hand():

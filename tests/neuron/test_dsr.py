@@ -5,6 +5,8 @@ import torch
 
 from spikeframe import functional, kernels, neuron
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 
 def test_spikes_by_hand():
     # fires 2 where the sum is at least half of it, and is less 2: 0.75, 1.5 fires, 0.25, 1 fires

@@ -5,6 +5,8 @@ import torch
 
 from spikeframe import functional, neuron
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 OPEN, SHUT = 40.0, -40.0
 
 

@@ -1,8 +1,11 @@
 """Integer spikes: a hand table."""
 
+import pytest
 import torch
 
 from spikeframe import neuron, surrogate
+
+pytestmark = pytest.mark.usefixtures("uncompiled")
 
 
 def test_counts_by_hand():

@@ -6,6 +6,8 @@ from torch import nn
 
 from spikeframe import neuron
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 
 @pytest.mark.parametrize(
     ("scale_reset", "v_reset", "voltages"),

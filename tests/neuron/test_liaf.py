@@ -1,9 +1,12 @@
 """The analog output of LIAF."""
 
+import pytest
 import torch
 from torch import nn
 
 from spikeframe import kernels, neuron
+
+pytestmark = pytest.mark.usefixtures("uncompiled")
 
 
 def test_output_by_hand():

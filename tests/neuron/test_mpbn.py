@@ -6,6 +6,8 @@ from torch import nn
 
 from spikeframe import kernels, neuron
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 
 def sequence(*size, seed=0):
     return torch.rand(size, generator=torch.Generator().manual_seed(seed)) * 2

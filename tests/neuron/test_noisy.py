@@ -5,6 +5,8 @@ import torch
 
 from spikeframe import kernels, neuron
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 
 class NoisyLIFNode(neuron.Noisy, neuron.LIFNode):
     """Noise on a leaky membrane."""

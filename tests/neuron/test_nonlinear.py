@@ -5,6 +5,8 @@ import torch
 
 from spikeframe import neuron
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 
 def test_quadratic_by_hand():
     # v + (x + v (v - 0.8)) / 2: 0.9, 0.945, 0.945 + 0.945 * 0.145 / 2 = 1.0135125 fires

@@ -5,6 +5,8 @@ import torch
 
 from spikeframe import functional, neuron, surrogate
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 
 @pytest.mark.parametrize("kind", [neuron.OTTTLIFNode, neuron.SLTTLIFNode])
 def test_steps_do_not_see_each_other_in_training(kind):

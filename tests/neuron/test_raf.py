@@ -7,6 +7,8 @@ import torch
 
 from spikeframe import neuron
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 
 def test_a_quarter_turn_by_hand():
     half = math.log(0.5)

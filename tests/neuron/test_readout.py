@@ -7,6 +7,8 @@ from reference import relative_error
 
 from spikeframe import functional, kernels, neuron
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 DECODES = ("last-mem", "max-mem", "max-abs-mem", "mean-mem")
 
 

@@ -5,6 +5,8 @@ import torch
 
 from spikeframe import neuron
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 
 class RefractoryIFNode(neuron.Refractory, neuron.IFNode):
     """On a perfect integrator."""

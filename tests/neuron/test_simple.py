@@ -1,8 +1,11 @@
 """SpikingJelly's simple nodes, right where the peer's are not."""
 
+import pytest
 import torch
 
 from spikeframe import kernels, neuron
+
+pytestmark = pytest.mark.usefixtures("uncompiled")
 
 
 def test_they_are_the_neurons_they_are_named_after():

@@ -8,6 +8,8 @@ from torch import nn
 
 from spikeframe import functional, neuron, surrogate
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 PEER = "spikingjelly.activation_based"
 
 

@@ -7,6 +7,8 @@ import torch
 
 from spikeframe import functional, neuron, surrogate
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 X = torch.rand(20, 6, generator=torch.Generator().manual_seed(0)) * 2.4 - 0.3
 
 STEPS = {

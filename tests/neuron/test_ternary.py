@@ -5,6 +5,8 @@ import torch
 
 from spikeframe import neuron
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 
 @pytest.mark.parametrize(
     ("v_reset", "spikes", "voltages"),
