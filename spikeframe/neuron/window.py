@@ -28,7 +28,9 @@ def window_sum(x_seq: Tensor, weight: Tensor, before: Sequence[Tensor] = ()) -> 
     Returns:
         [T, N, \*].
     """
-    T, k = x_seq.shape[0], weight.shape[0]
+    T = x_seq.shape[0]
+    k = min(weight.shape[0], T + len(before))  # no step sees more
+    weight = weight[weight.shape[0] - k :]
     block = min(T, max(BLOCK, k))
     rows = -(-T // block) * block
     x = x_seq.reshape(T, -1)
