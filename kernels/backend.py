@@ -27,6 +27,11 @@ NAMES = ("auto", "eager", "torch", "cpp", "triton", "cupy")
 # Names the backend that replaces an unavailable one, for models that hard-code theirs.
 ENVIRONMENT = "SPIKEFRAME_BACKEND"
 
+# Until rows of a device are committed in benchmarks/.
+UNTRIED = dict.fromkeys(
+    ("triton", "cupy"), "compiled and tested without a device, not yet run on one"
+)
+
 
 def fused_backend(name: str, engine: Engine) -> Backend:
     """The row of an engine that runs programs."""
@@ -89,13 +94,11 @@ def why_not(
     """
     if check_name(backend) == "auto":
         return None
-    if backend not in BACKENDS:
-        return f"spikeframe has no {backend!r} backend in this version"
     return BACKENDS[backend].why_not(node, torch.device(device), call)
 
 
 def explain(node: Any, device: torch.device | str = "cpu") -> str:
-    """One line per backend: whether it serves ``node`` on ``device``, and why not.
+    """One line per backend: whether it serves ``node`` on ``device``, why not, or how far proven.
 
     A net gives a line per node: its name, class, the backend that would run it now, and the
     bytes per neuron and step that it saves for the backward in float32, beside its input ('-'
@@ -111,7 +114,8 @@ def explain(node: Any, device: torch.device | str = "cpu") -> str:
     lines = [f"auto: runs {choose(node, 'auto', device).name!r}"]
     for name in NAMES[1:]:
         reason = why_not(node, name, device)
-        lines.append(f"{name}: {'serves' if reason is None else f'no: {reason}'}")
+        serves = f"serves ({UNTRIED[name]})" if name in UNTRIED else "serves"
+        lines.append(f"{name}: {serves if reason is None else f'no: {reason}'}")
     return "\n".join(lines)
 
 
@@ -124,8 +128,8 @@ def _explain_net(net: Any, device: torch.device | str) -> str:
         runs = "-" if reason is not None else choose(node, node.backend, device).name
         if runs == "eager" != node.backend:
             reason = why_not(node, "torch", device)
-        saved = _saved_bytes(node, runs)
-        rows.append((name, type(node).__name__, node.backend, runs, saved, reason or ""))
+        why = reason or UNTRIED.get(runs, "")
+        rows.append((name, type(node).__name__, node.backend, runs, _saved_bytes(node, runs), why))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     return "\n".join(lines)

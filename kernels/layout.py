@@ -56,8 +56,11 @@ class Layout:
         return self.sequence(dtype, sequence.shape[0]).copy_(sequence)
 
     def match_saved(self, kind: str, sequence: Tensor) -> Tensor:
-        """Saved values or bits in this order; hooks on what is saved may give them in another."""
-        return self.match(sequence, sequence.dtype if kind == "bit" else None)
+        """Saved values or bits in this order, step after step, as hooks may not leave them."""
+        saved = self.match(sequence, sequence.dtype if kind == "bit" else None)
+        if saved.stride(0) == self.size or saved.shape[0] == 1:
+            return saved
+        return self.sequence(saved.dtype, saved.shape[0]).copy_(saved)
 
     def flat(self, sequence: Tensor) -> Tensor:
         """A sequence in this order as [T, size], its steps as lines of numbers."""

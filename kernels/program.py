@@ -176,9 +176,12 @@ def _choose_saved(
     forward = set(order([trace.spike, *trace.new_states]))
     inputs = set(trace.inputs)
     behind = _depend_on(needed, cotangents)
+    varying = _depend_on(needed, {*trace.inputs, *(state for _, state in trace.states)})
 
     def is_step(value: Expression) -> bool:
-        return (value.boolean or value.op in _STEPS) and value not in behind
+        if value in behind or value not in varying:
+            return False
+        return value.boolean or value.op in _STEPS
 
     def cost(value: Expression) -> float:
         if value in inputs:

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from cases import NEURONS, sequence
+from engines import ENGINES
 
 from spikeframe import kernels, neuron
 
@@ -50,6 +51,19 @@ def test_explain_has_a_line_per_name():
     assert [line.split(":")[0] for line in lines] == list(kernels.NAMES)
     first = next(name for name in kernels.BACKENDS if kernels.why_not(node, name) is None)
     assert lines[0] == f"auto: runs {first!r}"
+
+
+@pytest.mark.parametrize("backend", [b for b in ENGINES if b.stand_in is not None], ids=str)
+def test_explain_tells_what_has_not_run_on_a_device(backend, monkeypatch):
+    """Stand-ins serve here as the backends would where there is a device."""
+    node = neuron.IFNode(backend=backend.name)
+    assert "not yet run" not in kernels.explain(node)
+    backend.install(monkeypatch)
+    lines = dict(line.split(": ", 1) for line in kernels.explain(node).splitlines())
+    told = "compiled and tested without a device, not yet run on one"
+    assert lines[backend.name] == f"serves ({told})"
+    assert lines["torch"] == "serves"
+    assert kernels.explain(torch.nn.Sequential(node)).endswith(f"{backend.name}  {told}")
 
 
 def test_the_environment_replaces_an_unavailable_backend_with_a_notice(monkeypatch):

@@ -50,6 +50,23 @@ def test_an_expanded_sequence_is_read_once():
     assert not layout.zeros().any()
 
 
+@pytest.mark.parametrize("kind", ["value", "bit"])
+def test_what_was_saved_is_read_step_after_step(kind):
+    x_seq = images(9, 2, 3, 5, 7).flatten(0, 1).to(memory_format=torch.channels_last)
+    layout = Layout(x_seq.unflatten(0, (9, 2)))
+    saved = layout.saved(kind)
+    saved.copy_(images(*saved.shape))
+    assert layout.match_saved(kind, saved) is saved
+    apart = torch.stack((saved, saved), 1)[:, 0]
+    for other in (saved.contiguous(), apart, apart[:1].expand(saved.shape)):
+        found = layout.match_saved(kind, other)
+        assert found.stride() == saved.stride()
+        assert found.dtype == saved.dtype
+        assert torch.equal(found, other)
+    if kind == "value":
+        assert torch.equal(layout.match_saved(kind, saved.double()), saved)
+
+
 def test_states_are_float32_or_float64():
     for dtype, precision in ((torch.float16, torch.float32), (torch.float64, torch.float64)):
         layout = Layout(images(2, 3).to(dtype))

@@ -179,3 +179,16 @@ def test_no_truth_value_comes_from_a_rounded_one(name, build, n):
     found = traced(build(), n).program((), (), rounded=True)
     steps = {"lt", "le", "gt", "ge", "eq", "ne", "round", "floor", "ceil", "sign"}
     assert not steps & {line.op for line in found.backward.lines}
+
+
+def test_a_truth_value_of_parameters_alone_is_not_kept():
+    class Masked(neuron.BaseNode):
+        def __init__(self, **options):
+            super().__init__(**options)
+            self.register_buffer("mask", torch.tensor([True, False, True]))
+
+        def neuronal_charge(self, x):
+            self.v = torch.where(self.mask, 0.9, 0.5) * self.v + torch.where(self.mask, x, -x)
+
+    known = traced(Masked(v_reset=None, surrogate_function=surrogate.Rect()))
+    assert known.program((), (), rounded=True).saved == ("bit",)
