@@ -63,9 +63,7 @@ def _run_captured(node: Any, inputs: Sequence[Tensor]) -> Tensor:
     if node.backend == "eager":
         return eager.run(node, inputs)
     if not _alike(inputs):
-        return _run_lines(
-            node, inputs, "its inputs differ, or are of a kind that no engine reads"
-        )
+        return _run_lines(node, inputs, "its inputs differ, or are of a kind that no engine reads")
     dtype = x.dtype if x.is_floating_point() else torch.float32
     why, names, recipes, facts, changing = plan(node, len(inputs), dtype, str(x.device))
     if why:

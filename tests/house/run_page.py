@@ -42,4 +42,7 @@ def _compare(source: str, above: int, page: Path, namespace: dict[str, object]) 
 
 if __name__ == "__main__":
     warnings.simplefilter("error")
+    # torch's own, of how its compiler follows an autograd.Function.
+    warnings.filterwarnings("ignore", ".*autograd.*should not be instantiated", DeprecationWarning)
+    warnings.filterwarnings("ignore", "The .grad attribute of a Tensor", UserWarning)
     print(run(Path(sys.argv[1])))
