@@ -124,6 +124,10 @@ class DeltaLeaky(Leaky):
         self.quantize_states()
         return self.fire_at_change(before)
 
+    def scan(self, x_seq: Tensor) -> dict[str, Tensor] | None:
+        """The potential at all steps, which firing does not change."""
+        return super().scan(x_seq)
+
     def fire_at_change(self, before: Tensor) -> Tensor:
         """The spikes where the potential was ``before``."""
         return self.grade(self.fire((self.mem - before).abs() - self.threshold))

@@ -31,6 +31,16 @@ RESETS = ("subtract", "zero", "none")
 _DECAYS = ("alpha", "beta")
 _UNCOMPILED = ("torch", "eager")
 
+# The steps that a scan stands for: what overrides one of them brings its own scan, or is a loop.
+_SCANNED = (
+    "single_step_forward",
+    "advance",
+    "last_spike",
+    "neuronal_charge",
+    "quantize_states",
+    "neuronal_fire",
+)
+
 # From 64 steps on, and to 256 neurons, a scan on one CPU core is faster than the torch loop (by
 # 1.5 to 38 times at T = 4096); a GPU is not filled by more neurons than that either.
 LONG, NARROW = 64, 256
@@ -214,7 +224,13 @@ class SpikingNeuron(Node):
         if not linear or self.inhibition or self.backend != "auto":
             return False
         narrow = x_seq.is_cuda or x_seq[0].numel() <= NARROW
-        return narrow and x_seq.shape[0] >= LONG and not torch.compiler.is_compiling()
+        long = narrow and x_seq.shape[0] >= LONG and not torch.compiler.is_compiling()
+        return long and self._scan_is_current()
+
+    def _scan_is_current(self) -> bool:
+        """Whether no subclass, mixin or instance changed a step below the scan."""
+        place = {n: i for i, c in reversed([*enumerate(type(self).__mro__)]) for n in vars(c)}
+        return not any(n in vars(self) or place[n] < place["scan"] for n in _SCANNED)
 
     def _scanned(self, x_seq: Tensor) -> dict[str, Tensor] | None:
         if kernels.choose(self, "auto", x_seq.device).name not in _UNCOMPILED:

@@ -5,7 +5,12 @@ from spikeframe.kernels.backend import BACKENDS
 
 
 @pytest.fixture
-def uncompiled(monkeypatch):
+def uncompiled():
     """Without compiled backends: for a few steps of a few neurons, each would cost a second."""
+    kept = dict(BACKENDS)
     for name in ("cpp", "triton", "cupy"):
-        monkeypatch.delitem(BACKENDS, name, raising=False)
+        BACKENDS.pop(name, None)
+    yield
+    # All of them anew: their order is the preference of 'auto'.
+    BACKENDS.clear()
+    BACKENDS.update(kept)

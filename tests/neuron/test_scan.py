@@ -5,7 +5,7 @@ import torch
 from cases import sequence
 from reference import relative_error
 
-from spikeframe import neuron
+from spikeframe import neuron, rnn
 from spikeframe.neuron import exponential_scan
 
 
@@ -136,3 +136,36 @@ def test_short_wide_or_reset_sequences_stay_a_loop(options, shape, monkeypatch):
     monkeypatch.setattr(node, "eager_step", counting(node.eager_step, calls))
     node(torch.rand(shape))
     assert len(calls) == shape[0]
+
+
+class Doubling(neuron.Leaky):
+    """Changes a step below the scan of its base."""
+
+    def neuronal_charge(self, x):
+        super().neuronal_charge(2.0 * x)
+
+
+class RecurrentLeaky(rnn.Recurrent, neuron.Leaky):
+    """Mixes in another step."""
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda **k: Doubling(0.9, **k),
+        lambda **k: RecurrentLeaky(-0.5, 0.9, **k),
+    ],
+)
+def test_a_changed_step_is_not_scanned(make, uncompiled):
+    x_seq = sequence((4,), 100)
+    options = {"reset_mechanism": "none", "step_mode": "m"}
+    assert torch.equal(make(**options)(x_seq), make(**options, backend="eager")(x_seq))
+
+
+def test_a_step_changed_on_the_node_is_not_scanned(uncompiled, monkeypatch):
+    options = {"reset_mechanism": "none", "step_mode": "m"}
+    node, twin = (neuron.Leaky(0.9, **options, backend=b) for b in ("auto", "eager"))
+    for one in (node, twin):
+        monkeypatch.setattr(one, "neuronal_fire", lambda one=one: one.surrogate_function(-one.mem))
+    x_seq = sequence((4,), 100)
+    assert torch.equal(node(x_seq), twin(x_seq))
