@@ -5,7 +5,9 @@ from .backend import BACKENDS, NAMES, Backend, check_name, choose, explain, why_
 from .call import Call
 from .capture import run
 from .eager import check_sequences, loop_over_time
+from .guards import finds_like_torch
 from .recompute import check_save
+from .replay import replayed
 
 __all__ = [
     "BACKENDS",
@@ -17,7 +19,9 @@ __all__ = [
     "check_sequences",
     "choose",
     "explain",
+    "finds_like_torch",
     "loop_over_time",
+    "replayed",
     "run",
     "why_not",
 ]

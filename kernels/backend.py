@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from . import cpp, cuda, eager, fused, torch_program, triton
+from . import cpp, cuda, eager, fused, replay, torch_program, triton
 from .call import Call
 from .engine import BACKENDS, Backend, Engine
 from .layout import Layout
@@ -37,7 +37,7 @@ def fused_backend(name: str, engine: Engine) -> Backend:
     """The row of an engine that runs programs."""
     return Backend(
         name,
-        lambda call: fused.run(engine, call),
+        lambda call: replay.run(engine, call),
         lambda node, device, call: fused.why_not(engine, node, device, call),
         engine,
     )

@@ -18,6 +18,8 @@ FLAGS = (
     *("-std=c++17", "-O3", "-march=native", "-shared", "-fPIC", "-fopenmp"),
     # One rounding per operation, as eager torch does; errno and traps would keep SIMD away.
     *("-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"),
+    # Where there are 512 bits, g++ takes 256 unasked; measured: 10 % slower.
+    *(["-mprefer-vector-width=512"] if platform.machine() in ("x86_64", "AMD64") else []),
 )
 
 # A kernel takes a second; a compiler that takes this long hangs.

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from .guards import Guards
+from .parameters import Parameters
 from .program import Program, compile_trace
 from .trace import Trace, trace
 from .untraceable import Untraceable
@@ -23,6 +24,7 @@ class Traced:
 
     def __init__(self, made: Trace | None, reason: str | None, guards: Guards) -> None:
         self.trace, self.reason, self.guards = made, reason, guards
+        self.parameters = Parameters([] if made is None else [u for u, _ in made.parameters])
         self._programs: dict[Any, Program] = {}
 
     def program(

@@ -42,7 +42,7 @@ class Call:
         x_seqs = _same_dtype(self.inputs, torch.float32 if self.node.kept_states else dtype)
         names = tuple(name for name, _ in known.trace.states)
         states = tuple(getattr(self.node, name) for name in names)
-        parameters = tuple(uniform.evaluate(self.node) for uniform, _ in known.trace.parameters)
+        parameters = known.parameters(self.node)
         x = x_seqs[0]
         reason = _why_not_states(names, states, x) or _why_not_parameters(parameters, x)
         if reason is not None:

@@ -3,9 +3,10 @@
 import ctypes
 import functools
 import os
+import struct
 import sys
-from array import array
 from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,7 +17,9 @@ from .cpp_source import source
 from .layout import Layout
 from .program import Program
 
-__all__ = ["backward", "forward", "prepare", "why_not"]
+__all__ = ["Launch", "backward", "forward", "prepare", "why_not"]
+
+Parameters = Sequence[Tensor | float]
 
 PROBE = 'extern "C" int probe() { return 1; }\n'
 
@@ -25,9 +28,6 @@ SMALLEST_SHARE = 32768
 
 # A sequence of more bytes goes past the caches, which would not keep it for the next layer.
 MOST_CACHED = 2**21
-
-# Up to this many steps, rows of a quarter are faster: the next step's are fetched in time.
-FEW_STEPS = 32
 
 _FORKED: list[bool] = []
 if hasattr(os, "register_at_fork"):
@@ -38,20 +38,13 @@ def forward(
     program: Program,
     layout: Layout,
     x_seqs: Sequence[Tensor],
-    states: Sequence[Tensor],
-    parameters: Sequence[Tensor | float],
+    states: Sequence[Tensor | float],
+    parameters: Parameters,
 ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
     r"""Outputs [T, N, \*], states after the last step, and saved values [T, N, \*]."""
-    call = _Call(program, parameters, layout)
-    for x_seq in x_seqs:
-        call.read(layout.match(x_seq))
-    new_states = [layout.step() for _ in states]
-    for state, new in zip(states, new_states, strict=True):
-        call.carry(layout.match_step(state), new)
-    outputs = [call.write(layout.sequence()) for _ in range(program.n_outputs)]
-    saved = [call.write(layout.saved(kind)) for kind in program.saved]
-    call.run("forward")
-    return outputs, new_states, saved
+    x_seqs = [layout.match(x_seq) for x_seq in x_seqs]
+    first = [layout.match_step(s) if isinstance(s, Tensor) else s for s in states]
+    return Launch(program, layout, parameters).forward(x_seqs, first, parameters)
 
 
 def backward(
@@ -61,23 +54,13 @@ def backward(
     state_grads: Sequence[Tensor | None],
     saved: Sequence[Tensor],
     x_seqs: dict[int, Tensor],
-    parameters: Sequence[Tensor | float],
+    parameters: Parameters,
 ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
     r"""Cotangents of the inputs [T, N, \*], the first states, and (per neuron) the parameters."""
-    call = _Call(program, parameters, layout)
-    for grad in output_grads:
-        call.read(layout.zeros() if grad is None else layout.match(grad))
-    for sequence in map(layout.match_saved, program.saved, saved):
-        call.read(sequence)
-    for x_seq in x_seqs.values():
-        call.read(layout.match(x_seq))
-    first = [layout.step() for _ in state_grads]
-    for grad, new in zip(state_grads, first, strict=True):
-        call.carry(None if grad is None else layout.match_step(grad), new)
-    x_grads = [call.write(layout.sequence()) for _ in range(program.n_inputs)]
-    totals = [layout.step() for _ in program.differentiated]
-    call.run("backward", totals)
-    return x_grads, first, totals
+    x_grads, first, totals = Launch(program, layout, parameters).backward(
+        output_grads, state_grads, saved, list(x_seqs.values()), parameters
+    )
+    return x_grads, [grad for grad in first if grad is not None], totals
 
 
 def why_not(device: torch.device) -> str | None:
@@ -98,9 +81,7 @@ def why_not_here() -> str | None:
     return None
 
 
-def prepare(
-    program: Program, dtype: torch.dtype, parameters: Sequence[Tensor | float]
-) -> str | None:
+def prepare(program: Program, dtype: torch.dtype, parameters: Parameters) -> str | None:
     """Build what a call of a program needs; the reason where that fails, or None."""
     return _prepared(program, _kinds(parameters), dtype)
 
@@ -114,60 +95,160 @@ def _prepared(program: Program, kinds: tuple[bool, ...], dtype: torch.dtype) -> 
     return None
 
 
-class _Call:
-    """Collects the arguments in the order in which the source numbers them."""
+class Launch:
+    """Runs a program on tensors that lie as a layout says.
 
-    def __init__(
-        self, program: Program, parameters: Sequence[Tensor | float], layout: Layout
+    What is the same at every such call is worked out once: a small call lasts as long as its
+    Python.
+
+    Arguments:
+        program: The program.
+        layout: How sequences and states lie.
+        parameters: The parameters of a call; those of another must be of the same kinds.
+    """
+
+    def __init__(self, program: Program, layout: Layout, parameters: Parameters) -> None:
+        self._program, self._layout, self._kinds = program, layout, _kinds(parameters)
+        self._arrays = [i for i, is_array in enumerate(self._kinds) if is_array]
+        self._most_threads = layout.steps * layout.size // SMALLEST_SHARE
+        # The parameters last seen and their numbers: both at once, for there may be threads.
+        self._seen: tuple[Any, list[float]] = (None, [])
+        self._ready: dict[Any, _Ready] = {}
+
+    def forward(
+        self, x_seqs: Sequence[Tensor], states: Sequence[Tensor | float], parameters: Parameters
+    ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+        """Outputs, states after the last step, saved values.
+
+        Arguments:
+            x_seqs: The inputs, in order.
+            states: The first states, in order; a number is that of all neurons.
+            parameters: The parameters.
+        """
+        layout, program = self._layout, self._program
+        last = [layout.step() for _ in states]
+        outputs = [layout.sequence() for _ in range(program.n_outputs)]
+        saved = [layout.saved(kind) for kind in program.saved]
+        self._run("forward", x_seqs, states, last, outputs + saved, parameters)
+        return outputs, last, saved
+
+    def backward(
+        self,
+        output_grads: Sequence[Tensor | None],
+        state_grads: Sequence[Tensor | None],
+        saved: Sequence[Tensor],
+        x_seqs: Sequence[Tensor],
+        parameters: Parameters,
+        wanted: Sequence[bool] = (),
+    ) -> tuple[list[Tensor], list[Tensor | None], list[Tensor]]:
+        """Cotangents of the inputs, the first states and (per neuron) the parameters.
+
+        Arguments:
+            output_grads: Cotangents of the outputs, None where there are none; in any layout.
+            state_grads: Cotangents of the last states, likewise.
+            saved: What the forward saved, likewise.
+            x_seqs: The inputs that the program saves, likewise.
+            parameters: The parameters.
+            wanted: Of which first states the cotangents are wanted; by default, of all.
+        """
+        layout, program = self._layout, self._program
+        grads = [layout.zeros() if g is None else layout.match(g) for g in output_grads]
+        last = [0.0 if g is None else layout.match_step(g) for g in state_grads]
+        first = [layout.step() if need else None for need in wanted or [True] * len(last)]
+        x_grads = [layout.sequence() for _ in range(program.n_inputs)]
+        totals = [layout.step() for _ in program.differentiated]
+        kept = [*map(layout.match_saved, program.saved, saved), *map(layout.match, x_seqs)]
+        self._run("backward", grads + kept, last, first, x_grads, parameters, totals)
+        return x_grads, first, totals
+
+    def _run(
+        self,
+        name: str,
+        reads: Sequence[Tensor],
+        before: Sequence[Tensor | float],
+        after: Sequence[Tensor | None],
+        writes: Sequence[Tensor],
+        parameters: Parameters,
+        totals: Sequence[Tensor] = (),
     ) -> None:
-        self._program, self._layout = program, layout
-        self._parameters = parameters
-        self._arguments: list[int] = []
-        self._alive: list[Tensor] = []
+        """Call a kernel with sizes, pointers and numbers in the order of its source."""
+        pointers = [tensor.data_ptr() for tensor in reads]
+        for start, end in zip(before, after, strict=True):
+            pointers.append(start.data_ptr() if isinstance(start, Tensor) else 0)
+            pointers.append(0 if end is None else end.data_ptr())
+        pointers += [tensor.data_ptr() for tensor in writes]
+        arrays = [self._layout.index(parameters[i]) for i in self._arrays]  # type: ignore[arg-type]
+        pointers += [values.data_ptr() for values, _, _ in arrays]
+        periods = tuple([n for _, inner, size in arrays for n in (inner, size)])
+        pointers += [total.data_ptr() for total in totals]
+        ready = self.ready(name, tuple([tensor.stride(0) for tensor in reads]), periods)
+        numbers = *self.numbers(parameters), *map(_start, before)
+        ready.kernel(ready.sizes, ready.pack_pointers(*pointers), ready.pack_numbers(*numbers))
 
-    def read(self, sequence: Tensor) -> None:
-        """A sequence: where it lies, and how far apart its steps are."""
-        self._arguments += (sequence.data_ptr(), sequence.stride(0))
-        self._alive.append(sequence)
+    def ready(
+        self, name: str, strides: tuple[int, ...], periods: tuple[int, ...] = ()
+    ) -> "_Ready":
+        """A kernel and its sizes.
 
-    def carry(self, first: Tensor | None, last: Tensor) -> None:
-        """A state before the first step (None for 0) and after the last, past the caches?"""
-        past = self._layout.size * last.itemsize > MOST_CACHED
-        start = 0 if first is None else first.data_ptr()
-        self._arguments += (start, last.data_ptr(), past)
-        self._alive.append(last if first is None else first)
+        Arguments:
+            name: 'forward' or 'backward'.
+            strides: How far apart the steps are of each sequence that it reads.
+            periods: The periods of the parameters that are arrays.
+        """
+        threads = 1 if self._most_threads < 2 else _threads(self._most_threads)
+        key = name, threads, strides, periods
+        ready = self._ready.get(key)
+        if ready is None:
+            ready = self._ready[key] = self._prepare(*key)
+        return ready
 
-    def write(self, sequence: Tensor) -> Tensor:
-        """A new sequence: where it lies, how far apart its steps are, whether past the caches."""
-        size = self._layout.size
-        past = sequence.shape[0] * size * sequence.itemsize > MOST_CACHED
-        self._arguments += (sequence.data_ptr(), size, past)
-        return sequence
+    def _prepare(
+        self, name: str, threads: int, strides: tuple[int, ...], periods: tuple[int, ...]
+    ) -> "_Ready":
+        """Build a kernel and pack its sizes.
 
-    def run(self, name: str, totals: Sequence[Tensor] = ()) -> None:
-        """Call the kernel."""
-        kinds = _kinds(self._parameters)
-        numbers = array("d", map(_number, self._parameters, kinds))
-        if any(kinds):
-            self._add_arrays(kinds)
-        self._arguments += [total.data_ptr() for total in totals]
-        layout, arguments = self._layout, array("q", self._arguments)
-        threads = _threads(layout.steps * layout.size)
-        _kernel(self._program, kinds, layout.dtype, name)(
-            layout.steps,
-            layout.size,
-            _block(layout.steps, layout.size, threads),
-            arguments.buffer_info()[0],
-            numbers.buffer_info()[0],
-            threads,
+        They are: steps, neurons, a block's neurons, threads; how far apart steps are read; what
+        of the states and of what else is written goes past the caches; periods of parameters.
+        """
+        program, layout = self._program, self._layout
+        size, steps = layout.size, layout.steps
+        state = size * layout.precision.itemsize > MOST_CACHED
+        value = steps * size * layout.dtype.itemsize > MOST_CACHED
+        bit = -(-steps // 8) * size > MOST_CACHED
+        if name == "forward":
+            saved = [bit if kind == "bit" else value for kind in program.saved]
+            written = [value] * program.n_outputs + saved
+        else:
+            written = [value] * program.n_inputs
+        past = (*[state] * program.n_states, *written)
+        sizes = (steps, size, _block(size, threads), threads, *strides, *past, *periods)
+        n_pointers = len(strides) + program.n_states + len(past) + len(self._arrays)
+        if name == "backward":
+            n_pointers += len(program.differentiated)
+        return _Ready(
+            _kernel(program, self._kinds, layout.dtype, name),
+            struct.pack(f"{len(sizes)}q", *sizes),
+            struct.Struct(f"{n_pointers}q").pack,
+            struct.Struct(f"{len(self._kinds) + program.n_states}d").pack,
         )
 
-    def _add_arrays(self, kinds: Sequence[bool]) -> None:
-        for parameter, is_array in zip(self._parameters, kinds, strict=True):
-            if is_array:
-                values, inner, size = self._layout.index(parameter)  # type: ignore[arg-type]
-                self._arguments += (values.data_ptr(), inner, size)
-                self._alive.append(values)
+    def numbers(self, parameters: Parameters) -> list[float]:
+        """The numbers among the parameters; 0 for an array."""
+        then, numbers = self._seen
+        if parameters is not then:
+            numbers = list(map(_number, parameters, self._kinds))
+            if not any(isinstance(p, Tensor) for p in parameters):
+                self._seen = parameters, numbers
+        return numbers
+
+
+class _Ready(NamedTuple):
+    """A kernel, its sizes, and what packs its pointers and numbers."""
+
+    kernel: Callable[[bytes, bytes, bytes], None]
+    sizes: bytes
+    pack_pointers: Callable[..., bytes]
+    pack_numbers: Callable[..., bytes]
 
 
 @functools.cache
@@ -176,15 +257,12 @@ def _kernel(
 ) -> Callable[..., None]:
     storage = str(dtype).removeprefix("torch.")
     function = getattr(load(source(program, kinds, storage)), name)
-    function.argtypes = [
-        *(ctypes.c_int64, ctypes.c_int64, ctypes.c_int64),
-        *(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int),
-    ]
+    function.argtypes = [ctypes.c_char_p] * 3
     function.restype = None
     return function
 
 
-def _kinds(parameters: Sequence[Tensor | float]) -> tuple[bool, ...]:
+def _kinds(parameters: Parameters) -> tuple[bool, ...]:
     """Which parameters are arrays; the others go as numbers."""
     return tuple([isinstance(p, Tensor) and p.numel() > 1 for p in parameters])
 
@@ -195,15 +273,16 @@ def _number(parameter: Tensor | float, is_array: bool) -> float:
     return parameter.item() if isinstance(parameter, Tensor) else parameter
 
 
-def _threads(work: int) -> int:
-    """Threads for so many steps of neurons; a forked process has none of its parent's."""
-    if _FORKED:
-        return 1
-    return max(1, min(torch.get_num_threads(), work // SMALLEST_SHARE))
+def _start(state: Tensor | float) -> float:
+    return 0.0 if isinstance(state, Tensor) else state
 
 
-def _block(steps: int, size: int, threads: int) -> int:
+def _threads(most: int) -> int:
+    """Threads for so much work; a forked process has none of its parent's."""
+    return 1 if _FORKED else max(1, min(torch.get_num_threads(), most))
+
+
+def _block(size: int, threads: int) -> int:
     """Neurons of a block: whole inner loops, in the caches, and work for every thread."""
-    most = MOST_LANES if steps > FEW_STEPS else MOST_LANES // 4
     share = -(-size // (threads * LANES)) * LANES
-    return max(LANES, min(most, share))
+    return max(LANES, min(MOST_LANES, share))

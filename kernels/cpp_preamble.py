@@ -24,7 +24,8 @@ def preamble(storage: str) -> str:
         storage: The dtype of inputs and outputs, a key of STORAGE.
     """
     memory, arithmetic = STORAGE[storage]
-    text = _COMMON + _CONVERSIONS.get(storage, "") + _FUNCTIONS
+    conversions = _CONVERSIONS[storage] + _NARROW if storage in _CONVERSIONS else ""
+    text = _COMMON + conversions + _FUNCTIONS
     most = torch.finfo(getattr(torch, storage)).max
     pieces = {"MOST": most, "S": memory, "R": arithmetic, "LANES": LANES, "MOST_LANES": MOST_LANES}
     for name, piece in pieces.items():
@@ -52,6 +53,14 @@ typedef float Wide __attribute__((vector_size(16)));
 #define STREAM __builtin_ia32_movntps
 #endif
 
+#ifdef STREAM
+static inline void stream(char* to, const char* from) {
+  Wide value;
+  std::memcpy(&value, from, sizeof(Wide));
+  STREAM((float*)to, value);
+}
+#endif
+
 // Copies a row into memory, past the caches if `past`.
 static void put_bytes(void* to, const void* from, const int64_t bytes, const bool past) {
   int64_t i = 0;
@@ -61,14 +70,25 @@ static void put_bytes(void* to, const void* from, const int64_t bytes, const boo
   const int64_t w = sizeof(Wide), gap = -(uintptr_t)d & (w - 1);
   if (past && gap + w <= bytes) {
     std::memcpy(d, s, gap);
-    for (i = gap; i + w <= bytes; i += w) {
-      Wide value;
-      std::memcpy(&value, s + i, w);
-      STREAM((float*)(d + i), value);
-    }
+    for (i = gap; i + w <= bytes; i += w) stream(d + i, s + i);
   }
 #endif
   std::memcpy((char*)to + i, (const char*)from + i, bytes - i);
+}
+
+// Whether pieces of a row, LANES long each, can go past the caches by themselves.
+static inline bool is_aligned(const void* to) {
+#ifdef STREAM
+  return (uintptr_t)to % sizeof(Wide) == 0;
+#else
+  return false;
+#endif
+}
+
+static inline void put_aligned(void* to, const void* from, const int bytes) {
+#ifdef STREAM
+  for (int i = 0; i < bytes; i += (int)sizeof(Wide)) stream((char*)to + i, (const char*)from + i);
+#endif
 }
 
 // Lets other threads see what went past the caches.
@@ -81,6 +101,7 @@ static inline void finish() {
 static inline void put(R* to, const R* row, const int n, const bool past) {
   put_bytes(to, row, n * (int64_t)sizeof(R), past);
 }
+static inline void put_piece(R* to, const R* row) { put_aligned(to, row, LANES * sizeof(R)); }
 static inline const R* get(const R* from, R* row, const int n) { return from; }
 
 // A parameter per channel or neuron, for the n neurons from `at` on.
@@ -114,15 +135,13 @@ static inline const R* get(const BFloat16* from, R* row, const int n) {
   return row;
 }
 
-static inline void put(BFloat16* to, const R* row, const int n, const bool past) {
-  BFloat16 narrow[MOST_LANES];
+static inline void narrow(BFloat16* to, const R* row, const int n) {
   for (int l = 0; l < n; ++l) {
     uint32_t u;
     std::memcpy(&u, row + l, 4);
     const uint32_t even = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;
-    narrow[l].bits = row[l] == row[l] ? uint16_t(even) : uint16_t((u >> 16) | 0x40u);
+    to[l].bits = row[l] == row[l] ? uint16_t(even) : uint16_t((u >> 16) | 0x40u);
   }
-  put_bytes(to, narrow, n * 2, past);
 }
 """,
     # The compiler does not vectorise these conversions by itself.
@@ -144,22 +163,33 @@ static inline const R* get(const _Float16* from, R* row, const int n) {
   return row;
 }
 
-static inline void put(_Float16* to, const R* row, const int n, const bool past) {
-  _Float16 narrow[MOST_LANES];
+static inline void narrow(_Float16* to, const R* row, const int n) {
   int l = 0;
 #ifdef __F16C__
   for (; l + 8 <= n; l += 8) {
     Floats f;
     std::memcpy(&f, row + l, 32);
     const Halves h = __builtin_ia32_vcvtps2ph256(f, 0);
-    std::memcpy(narrow + l, &h, 16);
+    std::memcpy(to + l, &h, 16);
   }
 #endif
-  for (; l < n; ++l) narrow[l] = (_Float16)row[l];
-  put_bytes(to, narrow, n * 2, past);
+  for (; l < n; ++l) to[l] = (_Float16)row[l];
 }
 """,
 }
+
+_NARROW = """
+static inline void put(@S@* to, const R* row, const int n, const bool past) {
+  alignas(64) @S@ room[MOST_LANES];
+  narrow(room, row, n);
+  put_bytes(to, room, n * 2, past);
+}
+static inline void put_piece(@S@* to, const R* row) {
+  alignas(64) @S@ room[LANES];
+  narrow(room, row, LANES);
+  put_aligned(to, room, LANES * 2);
+}
+"""
 
 _FUNCTIONS = """
 typedef @S@ S;

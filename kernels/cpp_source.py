@@ -1,8 +1,9 @@
 """Prints a program as C++: blocks of neurons as SIMD lanes, the loop over time inside.
 
 A block's states stay in the first-level cache through all of time. What a step writes is laid
-into a row there first and then put into memory, past the caches where a sequence is large:
-memory that is overwritten need not be read before.
+into a row there first and then put into memory: where a sequence is large, past the caches, for
+memory that is overwritten need not be read before, and LANES neurons at a time, so that the next
+are read and computed meanwhile.
 """
 
 from collections.abc import Sequence
@@ -15,8 +16,8 @@ __all__ = ["source"]
 
 KERNEL = """
 static __attribute__((noinline)) void @NAME@_block(
-    const int64_t T, const int64_t at, const int n, const int64_t* arguments,
-    const double* numbers) {
+    const int64_t T, const int64_t M, const int64_t at, const int n,
+    void* const* pointers, const int64_t* constants, const double* numbers) {
 @ENTER@
   for (int64_t i = 0; i < T; ++i) {
     const int64_t t = @TIME@;
@@ -31,25 +32,33 @@ static __attribute__((noinline)) void @NAME@_block(
     for (; l + LANES <= n; l += LANES) {
 @PREFETCH@
       step(l, l + LANES);
+@PIECE@
     }
     if (l < n) step(l, n);
 @PUT@
   }
 @LEAVE@
-  finish();
 }
 
-extern "C" void @NAME@(const int64_t T, const int64_t M, const int64_t block,
-                       const int64_t* arguments, const double* numbers, const int threads) {
+extern "C" void @NAME@(const int64_t* sizes, void* const* pointers, const double* numbers) {
+  const int64_t T = sizes[0], M = sizes[1], block = sizes[2];
+  const int threads = (int)sizes[3];
+  const int64_t* const constants = sizes + 4;
+  const auto run = [=](const int64_t at) {
+    @NAME@_block(T, M, at, int(M - at < block ? M - at : block), pointers, constants, numbers);
+  };
   // Not one parallel region of one thread: a forked worker would wait in it for ever.
   if (threads == 1) {
-    for (int64_t at = 0; at < M; at += block)
-      @NAME@_block(T, at, int(M - at < block ? M - at : block), arguments, numbers);
+    for (int64_t at = 0; at < M; at += block) run(at);
+    finish();
     return;
   }
-#pragma omp parallel for num_threads(threads) schedule(static)
-  for (int64_t at = 0; at < M; at += block)
-    @NAME@_block(T, at, int(M - at < block ? M - at : block), arguments, numbers);
+#pragma omp parallel num_threads(threads)
+  {
+#pragma omp for schedule(static) nowait
+    for (int64_t at = 0; at < M; at += block) run(at);
+    finish();
+  }
 }
 """
 
@@ -69,25 +78,30 @@ def source(program: Program, kinds: Sequence[bool], storage: str) -> str:
 
 
 class _Kernel(Kernel):
-    """A kernel whose arguments ``cpp.py`` passes as two arrays, of integers and of numbers."""
+    """A kernel that ``cpp.py`` gives its pointers, its constants and its numbers as arrays."""
 
     def __init__(self, program: Program, kinds: Sequence[bool]) -> None:
         super().__init__(program)
         self.kinds = kinds
-        self.n_arguments = 0
+        self.n_pointers = self.n_constants = 0
         self.enter: list[str] = []
         self.pointers: list[str] = []
         self.prefetch: list[str] = []
+        self.piece: list[str] = []
         self.put: list[str] = []
         self.leave: list[str] = []
 
-    def _argument(self) -> str:
-        self.n_arguments += 1
-        return f"arguments[{self.n_arguments - 1}]"
+    def _pointer(self) -> str:
+        self.n_pointers += 1
+        return f"pointers[{self.n_pointers - 1}]"
+
+    def _constant(self) -> str:
+        self.n_constants += 1
+        return f"constants[{self.n_constants - 1}]"
 
     def _read(self, name: str) -> None:
         """In step order; the next row is fetched while one is read."""
-        base, stride = self._argument(), self._argument()
+        base, stride = self._pointer(), self._constant()
         self.enter += [
             f"const S* const base_{name} = (const S*){base} + at;",
             f"const int64_t stride_{name} = {stride};",
@@ -105,28 +119,36 @@ class _Kernel(Kernel):
         self.body.append(f"const R {name} = row_{name}[l];")
 
     def _write(self, name: str) -> None:
-        """The last argument of each is whether past the caches."""
-        base, stride, past = self._argument(), self._argument(), self._argument()
+        """Its constant is whether it goes past the caches."""
         self.enter += [
-            f"S* const base_{name} = (S*){base} + at;",
+            f"S* const base_{name} = (S*){self._pointer()} + at;",
+            f"const bool past_{name} = {self._constant()};",
             f"alignas(64) R row_{name}[MOST_LANES];",
         ]
-        self.put.append(f"put(base_{name} + t * {stride}, row_{name}, n, {past});")
+        self.pointers += [
+            f"S* const to_{name} = base_{name} + t * M;",
+            f"const bool direct_{name} = past_{name} && is_aligned(to_{name});",
+        ]
+        self.piece.append(f"if (direct_{name}) put_piece(to_{name} + l, row_{name} + l);")
+        self.put += [
+            f"const int put_{name} = direct_{name} ? l : 0;",
+            f"put(to_{name} + put_{name}, row_{name} + put_{name}, n - put_{name}, past_{name});",
+        ]
 
     def _write_bits(self, name: str) -> None:
         """A row collects them for eight steps."""
-        base, stride, past = self._argument(), self._argument(), self._argument()
+        base, past = self._pointer(), self._constant()
         self.enter += [
             f"uint8_t* const base_{name} = (uint8_t*){base} + at;",
             f"alignas(64) uint8_t row_{name}[MOST_LANES];",
         ]
         self.put.append(
             f"if ((t & 7) == 7 || t + 1 == T) "
-            f"put_bytes(base_{name} + (t >> 3) * {stride}, row_{name}, n, {past});"
+            f"put_bytes(base_{name} + (t >> 3) * M, row_{name}, n, {past});"
         )
 
     def _read_bits(self, name: str) -> None:
-        base, stride = self._argument(), self._argument()
+        base, stride = self._pointer(), self._constant()
         self.pointers.append(
             f"const uint8_t* const row_{name} = (const uint8_t*){base} + (t >> 3) * {stride} + at;"
         )
@@ -140,17 +162,18 @@ class _Kernel(Kernel):
         self.body.append(f"row_{name}[l] = uint8_t({older} | ({result} << (t & 7)));")
 
     def _state(self, name: str) -> None:
-        """Before the first step null stands for 0."""
-        first, last, past = self._argument(), self._argument(), self._argument()
-        self._array(name, f"{first} ? ((const R*){first})[at + l] : R(0)")
-        self.leave.append(f"put((R*){last} + at, array_{name}, n, {past});")
+        """Null before the first step stands for a number, after the last for: not wanted."""
+        first, last, past = self._pointer(), self._pointer(), self._constant()
+        number = f"(R)numbers[{len(self.kinds) + int(name[1:])}]"
+        self._array(name, f"{first} ? ((const R*){first})[at + l] : {number}")
+        self.leave.append(f"if ({last}) put((R*){last} + at, array_{name}, n, {past});")
 
     def _parameters(self) -> None:
         for i, is_array in enumerate(self.kinds):
             if not is_array:
                 self.enter.append(f"const R p{i} = (R)numbers[{i}];")
                 continue
-            values, inner, size = self._argument(), self._argument(), self._argument()
+            values, inner, size = self._pointer(), self._constant(), self._constant()
             self.enter += [
                 f"alignas(64) R array_p{i}[MOST_LANES];",
                 f"spread(array_p{i}, (const R*){values}, {inner}, {size}, at, n);",
@@ -159,7 +182,7 @@ class _Kernel(Kernel):
 
     def _total(self, name: str) -> None:
         self._array(name, "R(0)")
-        self.leave.append(f"put((R*){self._argument()} + at, array_{name}, n, false);")
+        self.leave.append(f"put((R*){self._pointer()} + at, array_{name}, n, false);")
 
     def _array(self, name: str, value: str) -> None:
         self.enter += [
@@ -176,6 +199,7 @@ class _Kernel(Kernel):
             "POINTERS": indented(self.pointers, 4),
             "PREFETCH": indented(self.prefetch, 6),
             "BODY": indented(self.body, 8),
+            "PIECE": indented(self.piece, 6),
             "PUT": indented(self.put, 4),
             "LEAVE": indented(self.leave, 2),
             "NAME": name,

@@ -13,7 +13,7 @@ from .engine import Engine
 from .layout import Layout
 from .program import Program
 
-__all__ = ["Engine", "run", "training_program", "why_not"]
+__all__ = ["Engine", "check_backward", "run", "training_program", "why_not"]
 
 
 def why_not(engine: Engine, node: Any, device: torch.device, call: Call | None) -> str | None:
@@ -108,8 +108,7 @@ class _Fused(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Any, ...]:
-        if torch.is_grad_enabled() or _is_batched(grads):
-            raise RuntimeError(transforms.SECOND)
+        check_backward(*grads)
         program: Program = ctx.program
         kept, (a, b, c) = ctx.saved_tensors, ctx.ends
         tensors = iter(kept[c:])
@@ -132,8 +131,10 @@ class _Fused(torch.autograd.Function):
         return (None, None, None, *x_grads, *state_grads, *reduced)
 
 
-def _is_batched(grads: Sequence[Tensor | None]) -> bool:
-    if transforms.is_transformed():
-        return True
-    is_batched = torch._C._functorch.is_legacy_batchedtensor
-    return any(g is not None and is_batched(g) for g in grads)
+def check_backward(*grads: Tensor | None) -> None:
+    """Raise a RuntimeError where a backward is to be differentiated or transformed itself."""
+    if torch.is_grad_enabled() or transforms.is_transformed():
+        raise RuntimeError(transforms.SECOND)
+    for grad in grads:
+        if grad is not None and torch._C._functorch.is_legacy_batchedtensor(grad):
+            raise RuntimeError(transforms.SECOND)

@@ -1,14 +1,22 @@
-"""What a trace took for granted, checked again at every call."""
+"""What a trace took for granted, checked again at every call.
+
+Nearly always everything is the very object that it was, which one expression sees, written out in
+Python for the facts of a trace. Only where it does not hold are values compared one by one.
+"""
 
 import enum
 import operator
 import types
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import torch
 
-__all__ = ["ABSENT", "Guards", "is_constant", "kind"]
+from .written import Written, reading
+
+__all__ = ["ABSENT", "CHANGED", "Guards", "finds_like_torch", "is_constant", "kind"]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class _Absent(enum.Enum):
@@ -18,6 +26,12 @@ class _Absent(enum.Enum):
 
 
 ABSENT = _Absent.ABSENT
+
+# What reading an attribute that is no longer there, or no longer fits, may raise.
+CHANGED = (AttributeError, RuntimeError, TypeError, ValueError, LookupError)
+
+# Functions that find a submodule among the modules, if no parameter or buffer has its name.
+_LIKE_TORCH: set[Any] = {torch.nn.Module.__getattr__}
 
 _PLAIN = (bool, int, float, complex, str, bytes, enum.Enum, torch.dtype, torch.device)
 
@@ -33,7 +47,9 @@ class Guards:
         self._owners: dict[str, _Owner] = {"": _Owner()}
         self._chains: dict[tuple[type, str], Any] = {}
         self._names: dict[int, tuple[dict[str, Any], dict[str, Any]]] = {}
+        self._keys: dict[str, tuple[str, ...]] = {}
         self._facts: list[tuple[Callable[[Any], Any], Any]] = []
+        self._same_as_then: Callable[[Any], bool] | None = None
 
     def value(self, path: str, name: str, value: Any) -> None:
         """The attribute is this value."""
@@ -50,6 +66,10 @@ class Guards:
     def absent(self, path: str, name: str) -> None:
         """There is no such attribute."""
         self._owner(path).absent.append(name)
+
+    def keys(self, name: str, keys: tuple[str, ...]) -> None:
+        """The node's attribute is a dictionary of these keys in this order."""
+        self._keys[name] = keys
 
     def of_class(self, path: str, name: str, found: Any) -> None:
         """The class gives ``found`` for a name, and no attribute of the instance hides it."""
@@ -87,13 +107,58 @@ class Guards:
 
     def hold(self, node: Any) -> bool:
         """Whether everything still is as it was."""
+        if self._same_as_then is None:
+            text = Written(("node",), CHANGED)
+            text.require(["True", *self.write(text, node)[0]])
+            self._same_as_then = text.function("True")
+        return bool(self._same_as_then(node)) or self.are_equal(node)
+
+    def are_equal(self, node: Any) -> bool:
+        """Whether everything still is as it was, where not every object is the same."""
         try:
             for path, facts in self._owners.items():
                 if not facts.hold(_attribute(node, path) if path else node):
                     return False
+            if any(tuple(getattr(node, name)) != keys for name, keys in self._keys.items()):
+                return False
             return self._modules_hold() and all(_same(f(node), v) for f, v in self._facts)
-        except (AttributeError, RuntimeError, TypeError, ValueError, LookupError):
+        except CHANGED:
             return False
+
+    def write(self, text: Written, node: Any) -> tuple[list[str], dict[str, str]]:
+        """Write out in terms that every object is the same, or of the same type.
+
+        Arguments:
+            text: A function of ``node``.
+            node: A node for which they hold.
+
+        Returns:
+            The terms, and for the path of each owner the local variable that it is in.
+        """
+        terms, places = [], {"": "node"}
+        for path in self._owners:
+            owner, _, name = path.rpartition(".")
+            if path and owner in places:
+                found = _attribute(node, owner) if owner else node
+                expression, more = _quick_reading(text, places[owner], found, name)
+                terms += more
+                places[path] = text.local(expression)
+            elif path:
+                places[path] = text.local(reading("node", *path.split(".")))
+        for path, facts in self._owners.items():
+            terms += facts.write(text, path, places)
+        for namespace, names in self._names.values():
+            for name, value in names.items():
+                now = f"{text.bind(namespace)}.get({name!r}, {text.bind(ABSENT)})"
+                terms.append(f"{now} is {text.bind(value)}")
+        for (cls, name), found in self._chains.items():
+            now = f"{text.bind(cls)}.__dict__.get({name!r}, {text.bind(ABSENT)})"
+            terms.append(f"{now} is {text.bind(found)}")
+        for name, keys in self._keys.items():
+            terms.append(f"(*{reading('node', name)},) == {text.bind(keys)}")
+        same = text.bind(_same)
+        terms += [f"{same}({text.bind(f)}(node), {text.bind(v)})" for f, v in self._facts]
+        return terms, places
 
     def _owner(self, path: str) -> "_Owner":
         return self._owners.setdefault(path, _Owner())
@@ -111,7 +176,7 @@ class Guards:
 
 
 class _Owner:
-    """The facts about one object, which are nearly always seen to hold within a microsecond."""
+    """The facts about one object."""
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
@@ -119,42 +184,69 @@ class _Owner:
         self.of_class: dict[str, Any] = {}
         self.empty: dict[str, None] = {}
         self.absent: list[str] = []
-        self._readers: tuple[Callable[[Any], tuple[Any, ...]], ...] = ()
 
     def hold(self, owner: Any) -> bool:
         """Whether they hold of an object."""
-        if not self._readers:
-            kinds = (self.values, self.kinds, self.of_class, self.empty)
-            self._readers = tuple(map(_reader, kinds))
-        values, kinds_of, of_class, empty = self._readers
+        cls = type(owner)
         return (
-            _all_same(values(owner), self.values.values())
-            and _all_alike(kinds_of(owner), self.kinds.values())
+            all(_same(getattr(owner, name), then) for name, then in self.values.items())
+            and all(kind(getattr(owner, name)) == then for name, then in self.kinds.items())
             and self.of_class.keys().isdisjoint(owner.__dict__)
-            and _all_same(of_class(type(owner)), self.of_class.values())
-            and not any(empty(owner))
+            and all(_same(getattr(cls, name), then) for name, then in self.of_class.items())
+            and not any(getattr(owner, name) for name in self.empty)
             and not any(hasattr(owner, name) for name in self.absent)
         )
 
+    def write(self, text: Written, path: str, places: dict[str, str]) -> list[str]:
+        """Write them out, for the object that a local variable names."""
+        place, terms = places[path], []
+        for name, then in self.values.items():
+            inner = places.get(f"{path}.{name}" if path else name)
+            terms.append(f"{inner or reading(place, name)} is {text.bind(then)}")
+        for name, then in self.kinds.items():
+            read, equal = ("type", "is") if isinstance(then, type) else (text.bind(kind), "==")
+            terms.append(f"{read}({reading(place, name)}) {equal} {text.bind(then)}")
+        if self.of_class:
+            cls = text.local(f"type({place})")
+            for name, then in self.of_class.items():
+                terms.append(f"{reading(cls, name)} is {text.bind(then)}")
+            names = text.bind(self.of_class.keys())
+            terms.append(f"{names}.isdisjoint({place}.__dict__.keys())")
+        terms += [f"not {reading(place, name)}" for name in self.empty]
+        terms += [f"not hasattr({place}, {name!r})" for name in self.absent]
+        return terms
 
-def _reader(names: Iterable[str]) -> Callable[[Any], tuple[Any, ...]]:
-    """Reads some attributes as a tuple."""
-    names = tuple(names)
-    if len(names) > 1:
-        return operator.attrgetter(*names)
-    read = operator.attrgetter(*names) if names else None
-    return lambda owner: () if read is None else (read(owner),)
+
+def finds_like_torch(function: Function) -> Function:
+    """Say of a ``__getattr__`` that it finds a submodule where torch's own does."""
+    _LIKE_TORCH.add(function)
+    return function
 
 
-def _all_same(now: tuple[Any, ...], then: Iterable[Any]) -> bool:
-    return all(map(operator.is_, now, then)) or all(map(_same, now, then))
+def _quick_reading(text: Written, place: str, owner: Any, name: str) -> tuple[str, list[str]]:
+    """Python that reads an attribute, and what must be true for that.
 
-
-def _all_alike(now: tuple[Any, ...], kinds: Iterable[Any]) -> bool:
-    for value, expected in zip(now, kinds, strict=True):
-        if type(value) is not expected and kind(value) != expected:
-            return False
-    return True
+    Where it is a submodule, it is read from where it is kept: ``__getattr__`` takes as long as
+    all the rest.
+    """
+    cls = type(owner)
+    find = getattr(cls, "__getattr__", None)
+    if (
+        find not in _LIKE_TORCH
+        or cls.__getattribute__ is not object.__getattribute__
+        or hasattr(cls, name)
+        or name in vars(owner)
+        or owner._modules.get(name) is not getattr(owner, name)
+    ):
+        return reading(place, name), []
+    now, absent = f"type({place})", text.bind(ABSENT)
+    terms = [
+        f"{now}.__getattr__ is {text.bind(find)}",
+        f"{now}.__getattribute__ is {text.bind(object.__getattribute__)}",
+        f"getattr({now}, {name!r}, {absent}) is {absent}",
+        *(f"{name!r} not in {place}.{store}" for store in ("__dict__", "_parameters", "_buffers")),
+    ]
+    return f"{place}._modules[{name!r}]", terms
 
 
 def kind(value: Any) -> Any:

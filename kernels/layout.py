@@ -10,7 +10,8 @@ class Layout:
     r"""The shape, dtype, device and memory order of a sequence [T, N, \*], without the sequence.
 
     Every tensor that a kernel reads or writes is brought into this order, so that it may go
-    through one step as through a line of numbers; channels-last inputs are not copied.
+    through one step as through a line of numbers; channels-last inputs are not copied. A view
+    that negates when it is read (``torch.conj(z).imag``) is.
 
     Arguments:
         like: The input of the call.
@@ -22,12 +23,15 @@ class Layout:
         self.dtype, self.device = like.dtype, like.device
         self.precision = torch.float64 if like.dtype == torch.float64 else torch.float32
         self.strides = step.stride() if _is_dense(step) else _contiguous_strides(step.shape)
+        self._shape = (self.steps, *self.shape)
+        self._strides = (self.size, *self.strides)
 
     def sequence(self, dtype: torch.dtype | None = None, steps: int | None = None) -> Tensor:
         """A new sequence, its steps one after another, in the input's dtype by default."""
-        shape = (self.steps if steps is None else steps, *self.shape)
-        strides = (self.size, *self.strides)
-        return torch.empty_strided(shape, strides, dtype=dtype or self.dtype, device=self.device)
+        shape = self._shape if steps is None else (steps, *self.shape)
+        return torch.empty_strided(
+            shape, self._strides, dtype=dtype or self.dtype, device=self.device
+        )
 
     def step(self) -> Tensor:
         """A new step, in the precision of states."""
@@ -48,7 +52,7 @@ class Layout:
     def match(self, sequence: Tensor, dtype: torch.dtype | None = None) -> Tensor:
         """A sequence in this order; its steps may lie anywhere, an expanded one in one place."""
         dtype = dtype or self.dtype
-        if sequence.dtype == dtype and self._fits(sequence.stride()[1:]):
+        if sequence.dtype == dtype and self._fits(sequence.stride()[1:]) and not sequence.is_neg():
             return sequence
         if sequence.stride(0) == 0:
             once = self.sequence(dtype, 1).copy_(sequence[:1])
@@ -70,15 +74,18 @@ class Layout:
         """One step in this order as [size]."""
         return step.as_strided((self.size,), (1,))
 
-    def match_step(self, step: Tensor) -> Tensor:
-        """One step in this order, in the precision of states."""
-        if step.dtype == self.precision and self._fits(step.stride()):
+    def match_step(self, step: Tensor | float) -> Tensor:
+        """One step in this order, in the precision of states; a number is that of all neurons."""
+        if not isinstance(step, Tensor):
+            return self.step().fill_(step)
+        if step.dtype == self.precision and self._fits(step.stride()) and not step.is_neg():
             return step
         return self.step().copy_(step)
 
     def index(self, parameter: Tensor) -> tuple[Tensor, int, int]:
         """A parameter's values with the rule ``values[i // inner % size]`` for the i-th neuron."""
-        spread = parameter.detach().to(self.precision).expand(self.shape)
+        values = parameter.detach().to(self.precision).resolve_neg()
+        spread = values.expand(self.shape)
         varies = [d for d in range(len(self.shape)) if spread.stride(d) != 0]
         inner = self.strides[varies[-1]] if varies else 1
         expected = inner
@@ -91,7 +98,7 @@ class Layout:
         return once.contiguous(), inner, max(1, once.numel())
 
     def _fits(self, strides: tuple[int, ...]) -> bool:
-        return all(
+        return strides == self.strides or all(
             a == b or n == 1 for a, b, n in zip(strides, self.strides, self.shape, strict=True)
         )
 

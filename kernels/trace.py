@@ -134,7 +134,7 @@ def _as_it_is(value: Any) -> Any:
 
 
 def _check_memories(node: Any, memories: tuple[str, ...], guards: Guards) -> None:
-    guards.fact(lambda owner: tuple(owner._memories), memories)
+    guards.keys("_memories", memories)
     for name in memories:
         value = getattr(node, name)
         if not _is_state(value):

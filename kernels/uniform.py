@@ -114,6 +114,13 @@ class Uniform:
             return self._function(node)
         return self._function(*_evaluated(self._args, node), **_evaluated(self._kwargs, node))
 
+    def attributes(self) -> Iterator[tuple[str, Any]]:
+        """The attributes that it is computed from: dotted paths, and values while tracing."""
+        if self._path is not None:
+            yield self._path, self._value
+        for uniform in _uniforms((*self._args, *self._kwargs.values())):
+            yield from uniform.attributes()
+
     def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> "Uniform":
         """The result of a call with this value among its arguments."""
         return Uniform.made(self._guards, function, args, kwargs)

@@ -43,21 +43,26 @@ def check_stateful_call(module: nn.Module, *, replayable: bool = False) -> None:
         RuntimeError: The call is a checkpoint's recomputation, stands inside a torch.func
             transform, or is one step of an ``nn.DataParallel`` replica.
     """
-    if torch.compiler.is_compiling() or id(module) in _EXPLICIT.get():
+    if torch.compiler.is_compiling():
         return
-    if not replayable and torch._C._current_graph_task_id() != -1:
+    in_backward = torch._C._current_graph_task_id() != -1 and not replayable
+    transformed = torch._C._functorch.peek_interpreter_stack() is not None
+    is_replica = module.__dict__.get("_is_replica", False)
+    if not (in_backward or transformed or is_replica) or id(module) in _EXPLICIT.get():
+        return
+    if in_backward:
         raise RuntimeError(
             f"{Location(module)} runs inside a backward pass: torch.utils.checkpoint recomputes "
             "it from its final state, which gives wrong gradients. Use "
             "spikeframe.memory.checkpoint(module, x), which restores the entering state"
         )
-    if torch._C._functorch.peek_interpreter_stack() is not None:
+    if transformed:
         raise RuntimeError(
             f"{Location(module)} keeps its state inside, which a torch.func transform would leave "
             "behind as a wrapped tensor. Use base.to_functional_forward(net), which takes and "
             "returns the states"
         )
-    if module.__dict__.get("_is_replica", False) and getattr(module, "step_mode", "m") == "s":
+    if getattr(module, "step_mode", "m") == "s":
         raise RuntimeError(
             f"{Location(module)} is a replica made by nn.DataParallel, which discards the state "
             "after every call. Call functional.set_step_mode(net, 'm') and pass whole sequences, "
@@ -68,11 +73,16 @@ def check_stateful_call(module: nn.Module, *, replayable: bool = False) -> None:
 def note_backward(module: nn.Module, *tensors: Tensor) -> None:
     """Remember, once a backward reaches one of the tensors, that the module's graph was used.
 
+    A node of the graph that remembers it by itself (as ``backward_ran``) needs no reminder.
+
     Arguments:
         module: What made the tensors; it is forgotten again by its ``reset`` and ``detach``.
         tensors: Its output and its states.
     """
     if not _keeps_history(module):
+        return
+    unaware = [t for t in tensors if t.grad_fn and not hasattr(t.grad_fn, "backward_ran")]
+    if not unaware:
         return
     owner = weakref.ref(module)
 
@@ -81,9 +91,8 @@ def note_backward(module: nn.Module, *tensors: Tensor) -> None:
         if module is not None:
             module.__dict__["_backward_ran"] = True
 
-    for tensor in tensors:
-        if tensor.grad_fn is not None:
-            tensor.register_hook(note)
+    for tensor in unaware:
+        tensor.register_hook(note)
 
 
 def watch_carried_state(module: nn.Module, state: Tensor) -> None:
@@ -95,8 +104,8 @@ def watch_carried_state(module: nn.Module, state: Tensor) -> None:
     """
     if not _keeps_history(module):
         return
-    grad_fn = state.grad_fn
-    if grad_fn is None or not module.__dict__.get("_backward_ran", False):
+    grad_fn, ran = state.grad_fn, module.__dict__.get("_backward_ran", False)
+    if grad_fn is None or not getattr(grad_fn, "backward_ran", ran):
         return
     location = Location(module)
 
@@ -115,7 +124,7 @@ def watch_carried_state(module: nn.Module, state: Tensor) -> None:
 
 def _keeps_history(module: nn.Module) -> bool:
     """Whether the module's own state carries a graph from this call to the next."""
-    if not torch.is_grad_enabled() or torch.compiler.is_compiling():
+    if torch.compiler.is_compiling() or not torch.is_grad_enabled():
         return False
     return id(module) not in _EXPLICIT.get()
 

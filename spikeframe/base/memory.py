@@ -105,7 +105,7 @@ class MemoryModule(nn.Module, StepModule):
         for name in self._memories:
             self._memories[name] = FRESH
         self._records.clear()
-        self._backward_ran = False
+        self.__dict__["_backward_ran"] = False
 
     def get_reset_value(self, name: str) -> Any:
         """The value that the memory ``name`` takes at a reset."""
@@ -181,6 +181,13 @@ class MemoryModule(nn.Module, StepModule):
         for name in names:
             self._memories[name] = self._fitted(name, x)
 
+    def fill_value(self, name: str) -> float | None:
+        """The number that :meth:`fit_memories` fills the memory with; None for anything else."""
+        value, reset = self._memories[name], self.get_reset_value(name)
+        if value is FRESH:
+            value = reset
+        return value if type(value) is float and type(reset) is float else None
+
     def record(self, name: str, value: Tensor) -> None:
         """Append one step of the sequence ``name`` kept for the user (such as ``v_seq``)."""
         self.record_sequence(name, value.unsqueeze(0))
@@ -209,7 +216,7 @@ class MemoryModule(nn.Module, StepModule):
             if isinstance(value, Tensor):
                 return self._spread(name, value, x).to(dtype)
         if isinstance(value, _NUMBERS):
-            return torch.full(x.shape, value, dtype=dtype, device=x.device)
+            return torch.full_like(x, value, dtype=dtype)
         if not isinstance(value, Tensor):
             return value
         self._check_fit(name, value, x)
@@ -250,6 +257,7 @@ class MemoryModule(nn.Module, StepModule):
                 f"{list(self._memories) or 'none'}"
             )
 
+    @kernels.finds_like_torch
     def __getattr__(self, name: str) -> Any:
         memories = self.__dict__.get("_memories", {})
         if name not in memories:

@@ -81,6 +81,10 @@ class TracedModule(MemoryModule):
     def multi_step_forward(self, x_seq: Tensor, *input_seqs: Any) -> Tensor:
         """The whole sequence, by the backend that ``backend`` names."""
         seqs = (x_seq, *input_seqs)
+        spikes = kernels.replayed(self, seqs)
+        if spikes is not None:
+            self.forget_records()
+            return spikes
         kernels.check_sequences(seqs)
         self._enter(x_seq.detach()[0])
         self.forget_records()
@@ -101,8 +105,9 @@ class TracedModule(MemoryModule):
             # A step that failed half-way must not be what the next one starts from.
             self._memories = entering
             raise
-        states = (state for state in self._memories.values() if isinstance(state, Tensor))
-        note_backward(self, spikes, *states)
+        if torch.is_grad_enabled():
+            states = (state for state in self._memories.values() if isinstance(state, Tensor))
+            note_backward(self, spikes, *states)
         return mark_spikes(spikes) if self.fires_binary else spikes
 
     def eager_step(self, x: Tensor, *inputs: Any) -> Tensor:
@@ -236,11 +241,16 @@ class TracedModule(MemoryModule):
     def _run(self, x: Tensor, *inputs: Any) -> Tensor:
         if self.step_mode == "m":
             return self.multi_step_forward(x, *inputs)
-        self._enter(x)
         if self.backend in ("auto", "eager"):
             # One step is little work, for which a fused kernel costs more than it saves.
+            self._enter(x)
             return self.eager_step(x, *inputs)
-        return kernels.run(self, [_as_sequence(value) for value in (x, *inputs)]).squeeze(0)
+        seqs = [_as_sequence(value) for value in (x, *inputs)]
+        spikes = kernels.replayed(self, seqs)
+        if spikes is None:
+            self._enter(x)
+            spikes = kernels.run(self, seqs)
+        return spikes.squeeze(0)
 
     def _enter(self, x: Tensor) -> None:
         """Bring states into the shape of a step ``x``; check the parameters against it."""

@@ -95,3 +95,20 @@ def test_a_parameter_is_found_by_its_index(parameter):
         found = [memory[i // inner % size].item() for i in range(layout.size)]
         spread = layout.step().copy_(parameter.expand(layout.shape))
         assert found == layout.flat_step(spread).tolist()
+
+
+def test_a_view_that_negates_is_copied():
+    x_seq, layout = images(2, 3, 4), Layout(images(2, 3, 4))
+    for made in (
+        layout.match(torch._neg_view(x_seq)),
+        layout.match_step(torch._neg_view(x_seq[0])),
+    ):
+        assert not made.is_neg()
+    assert torch.equal(layout.match(torch._neg_view(x_seq)), -x_seq)
+    assert torch.equal(layout.match_step(torch._neg_view(x_seq[0])), -x_seq[0])
+    assert torch.equal(layout.index(torch._neg_view(x_seq[0, 0]))[0].flatten(), -x_seq[0, 0])
+
+
+def test_a_number_is_the_state_of_all_neurons():
+    step = Layout(images(2, 3, 4)).match_step(-0.25)
+    assert torch.equal(step, torch.full((3, 4), -0.25))

@@ -621,7 +621,7 @@ def test_another_threads_random_numbers_are_not_the_steps():
         while not done.is_set():
             random.random()
             drawing.set()
-            time.sleep(0.02)
+            time.sleep(0.1)
 
     thread = threading.Thread(target=draw)
     interval = sys.getswitchinterval()
