@@ -139,9 +139,7 @@ def measure(
     copied = copies(x_seq, room)
     actions: dict[str, Any] = {key: lambda call, f=f: f() for key, f in copied.items()}
     actions |= {
-        f"{i} {kind}": action
-        for i, each in enumerate(whole)
-        for kind, action in each.items()
+        f"{i} {kind}": action for i, each in enumerate(whole) for kind, action in each.items()
     }
     shared = common(device, threads) | {
         "neuron": name,
