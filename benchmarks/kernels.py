@@ -17,13 +17,8 @@ MALLOC_TRIM_THRESHOLD_=10000000000 MALLOC_MMAP_THRESHOLD_=10000000000 keeps it.
 """
 
 import argparse
-import csv
-import datetime
 import itertools
-import os
-import platform
 import statistics
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,6 +27,7 @@ import torch
 from measured.clock import Sample, middle, peak_bytes, timed
 from measured.contenders import NEURONS, Contender, contenders
 from measured.plot import plot
+from measured.report import COMMON, append, common, show
 from measured.yardstick import copies
 from torch import Tensor
 
@@ -57,8 +53,8 @@ LEAST = {"inference": 2, "forward": 3, "training": 6}
 COMPARED = 4096
 REFERENCES = {"times_spikingjelly": ("spikingjelly", "m"), "times_eager": ("eager", "m")}
 COLUMNS = (
-    *("date", "commit", "torch", "machine", "device", "load", "threads", "malloc", "neuron"),
-    *("dtype", "contender", "step_mode", "shape", "pass", "ms", "ms_20", "ms_80"),
+    *COMMON,
+    *("neuron", "dtype", "contender", "step_mode", "shape", "pass", "ms", "ms_20", "ms_80"),
     *("times_spikingjelly", "times_eager", "faults", "saved_bytes", "peak_bytes", "least_bytes"),
     *("copy_gb_s", "of_copy"),
 )
@@ -195,60 +191,6 @@ def cache_bytes(device: torch.device) -> int:
     return max([int(path.read_text().strip().rstrip("K")) * 1024 for path in sizes], default=0)
 
 
-def common(device: torch.device, threads: int) -> Row:
-    """What the rows of one run share."""
-    cuda = device.type == "cuda"
-    return {
-        "date": datetime.date.today().isoformat(),
-        "commit": commit(),
-        "torch": torch.__version__,
-        "machine": machine(),
-        "device": torch.cuda.get_device_name(device) if cuda else "",
-        "load": f"{os.getloadavg()[0]:.1f}",
-        "threads": threads,
-        "malloc": "keeps" if "MALLOC_TRIM_THRESHOLD_" in os.environ else "default",
-    }
-
-
-def commit() -> str:
-    """The commit that is measured, with a + where files differ from it."""
-    command = ["git", "describe", "--always", "--dirty=+"]
-    folder = Path(__file__).resolve().parent
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
-    return done.stdout.strip()
-
-
-def machine() -> str:
-    """The processor, as the system calls it, and the number of cores."""
-    file = Path("/proc/cpuinfo")
-    lines = file.read_text().splitlines() if file.exists() else []
-    named = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return f"{os.cpu_count()} cores {named[0] if named else platform.machine()}"
-
-
-def show(rows: list[Row]) -> None:
-    """Print the rows of one shape."""
-    first = rows[0]
-    print(
-        f"\n{first['neuron']} [{first['shape']}] {first['dtype']}, {first['threads']} thread(s), "
-        f"copy {first['copy_gb_s']} GB/s"
-    )
-    lines = [SHOWN, *(tuple(str(row[column]) for column in SHOWN) for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        print("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)))
-
-
-def append(rows: list[Row], table: Path) -> None:
-    """Add rows to the table."""
-    new = not table.exists()
-    with open(table, "a", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        if new:
-            writer.writeheader()
-        writer.writerows(rows)
-
-
 def parsed() -> argparse.Namespace:
     """The options."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -278,8 +220,10 @@ def main() -> None:
         torch.set_num_threads(threads)
         for name, dtype, shape in itertools.product(options.neurons, dtypes, shapes):
             rows = measure(name, shape, dtype, options)
-            show(rows)
-            append(rows, options.out)
+            first = rows[0]
+            title = f"{name} [{first['shape']}] {first['dtype']}, {threads} thread(s)"
+            show(f"{title}, copy {first['copy_gb_s']} GB/s", rows, SHOWN)
+            append(rows, options.out, COLUMNS)
     if options.plot:
         plot(options.out, options.plot)
 

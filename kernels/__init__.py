@@ -8,6 +8,7 @@ from .eager import check_sequences, loop_over_time
 from .guards import finds_like_torch
 from .recompute import check_save
 from .replay import replayed
+from .stepping import stepped
 
 __all__ = [
     "BACKENDS",
@@ -22,6 +23,7 @@ __all__ = [
     "finds_like_torch",
     "loop_over_time",
     "replayed",
+    "stepped",
     "run",
     "why_not",
 ]

@@ -22,7 +22,7 @@ from .operator import FORWARD
 from .plan import LINES, Facts, is_held, is_method, plan, program_of, why_lines_inside
 from .recipe import follow, read
 
-__all__ = ["run"]
+__all__ = ["is_captured", "run"]
 
 Value = Tensor | float
 
@@ -35,12 +35,17 @@ def run(node: Any, inputs: Sequence[Any]) -> Tensor:
         # It would compile the engine's own functions, one by one, where it has given up on those
         # that call them.
         return torch._dynamo.disable(run)(node, inputs)
-    x = inputs[0]
-    watched = _is_fake(x) or torch._C._len_torch_dispatch_stack() > 0
-    if watched or transforms.is_transformed():
+    if is_captured(inputs):
         return _run_captured(node, inputs)
     call = Call(node, inputs)
-    return choose(node, node.backend, x.device, call).run(call)
+    return choose(node, node.backend, inputs[0].device, call).run(call)
+
+
+def is_captured(inputs: Sequence[Any]) -> bool:
+    """Whether somebody else sees what a call does: a compiler, a mode, a transform."""
+    if torch.compiler.is_compiling() or _is_fake(inputs[0]):
+        return True
+    return torch._C._len_torch_dispatch_stack() > 0 or transforms.is_transformed()
 
 
 class _Given(NamedTuple):

@@ -35,12 +35,18 @@ _KEPT: "weakref.WeakKeyDictionary[Any, tuple[Replay, ...]]" = weakref.WeakKeyDic
 _LATEST: "weakref.WeakKeyDictionary[Any, tuple[Any, ...]]" = weakref.WeakKeyDictionary()
 
 
-def run(engine: Engine, call: Call) -> Tensor:
-    """Run a call by an engine, and keep what another like it needs."""
+def run(engine: Engine, call: Call, at_once: bool = False) -> Tensor:
+    """Run a call by an engine, and keep what another like it needs.
+
+    Arguments:
+        engine: The engine.
+        call: The call.
+        at_once: Keep it the first time that a call is of its kind, not the second.
+    """
     spikes = fused.run(engine, call)
     ready = call.ready
     if isinstance(ready, Ready) and _is_replayable(call, ready):
-        _keep(engine, call.node, ready)
+        _keep(engine, call.node, ready, at_once)
     return spikes
 
 
@@ -60,14 +66,14 @@ def replayed(node: Any, inputs: Sequence[Any]) -> Tensor | None:
     return None
 
 
-def _keep(engine: Engine, node: Any, ready: Ready) -> None:
+def _keep(engine: Engine, node: Any, ready: Ready, at_once: bool) -> None:
     """Keep what a call came to, the second time that it is of this kind; but only once."""
     x = ready.x_seqs[0]
     strides = tuple([x_seq.stride() for x_seq in ready.x_seqs])
     settings = node.backend, torch.get_default_dtype()
     kind = (engine, ready.known, *settings, x.shape, x.dtype, x.device, strides)
     latest, kept = _LATEST.get(node, ()), _KEPT.get(node, ())
-    if kind not in latest:
+    if kind not in latest and not at_once:
         _LATEST[node] = (kind, *latest)[:MOST_KEPT]
     elif all(replay.kind != kind for replay in kept):
         _KEPT[node] = (Replay(engine, node, ready, kind), *kept)[:MOST_KEPT]

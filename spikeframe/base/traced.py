@@ -241,16 +241,16 @@ class TracedModule(MemoryModule):
     def _run(self, x: Tensor, *inputs: Any) -> Tensor:
         if self.step_mode == "m":
             return self.multi_step_forward(x, *inputs)
-        if self.backend in ("auto", "eager"):
-            # One step is little work, for which a fused kernel costs more than it saves.
+        is_named = self.backend not in ("auto", "eager")
+        if self.backend == "eager" or (torch.compiler.is_compiling() and not is_named):
             self._enter(x)
             return self.eager_step(x, *inputs)
         seqs = [_as_sequence(value) for value in (x, *inputs)]
         spikes = kernels.replayed(self, seqs)
         if spikes is None:
             self._enter(x)
-            spikes = kernels.run(self, seqs)
-        return spikes.squeeze(0)
+            spikes = (kernels.run if is_named else kernels.stepped)(self, seqs)
+        return self.eager_step(x, *inputs) if spikes is None else spikes.squeeze(0)
 
     def _enter(self, x: Tensor) -> None:
         """Bring states into the shape of a step ``x``; check the parameters against it."""
