@@ -195,9 +195,9 @@ class SnnTorch(Looped):
 
 
 class Norse(Looped):
-    """Norse: LIFBoxCell, whose state the caller keeps."""
+    """Norse: LIFBoxCell, whose state the caller keeps; its constants stay in single precision."""
 
-    name = "norse"
+    name, exact = "norse", False
 
     def __init__(self) -> None:
         import norse.torch  # noqa: F401
@@ -209,9 +209,12 @@ class Norse(Looped):
 
 
 class Sinabs(Looped):
-    """Sinabs: layers that unfold [N T, *] themselves, and so take no single steps."""
+    """Sinabs: layers that unfold [N T, *] themselves, and so take no single steps.
 
-    name, streams = "sinabs", False
+    They make their outputs in single precision, in which nets part at the threshold.
+    """
+
+    name, exact, streams = "sinabs", False, False
 
     def __init__(self) -> None:
         import sinabs.layers
@@ -252,9 +255,9 @@ class _Norse(nn.Module):
         from norse.torch import LIFBoxCell, LIFBoxParameters
 
         super().__init__()
-        self.cell = LIFBoxCell(
-            LIFBoxParameters(tau_mem_inv=torch.tensor(1000 / TAU), v_th=torch.tensor(threshold))
-        )
+        # A unit time step, for 1e-3 times 500 is not quite a half.
+        constants = {"tau_mem_inv": torch.tensor(1 / TAU), "v_th": torch.tensor(threshold)}
+        self.cell = LIFBoxCell(LIFBoxParameters(**constants), dt=1.0)
         self.state: Any = None
 
     def forward(self, x: Tensor) -> Tensor:
