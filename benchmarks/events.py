@@ -76,7 +76,7 @@ def without_compiler(events: np.ndarray) -> Contender:
 
 
 def spikingjelly(events: np.ndarray) -> Contender:
-    """SpikingJelly's functions, without torchvision and torchaudio, which its other sets import."""
+    """SpikingJelly's functions, without torchvision and torchaudio, which they do without."""
     package = importlib.import_module("spikingjelly")
     for name in ("torchvision", "torchvision.transforms", "spikingjelly.datasets"):
         sys.modules[name] = types.ModuleType(name)
