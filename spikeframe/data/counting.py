@@ -37,6 +37,9 @@ struct Event { int64_t t; uint16_t x, y; uint8_t p; };
 
 // Events whose places are worked out together, by vectors: 1.35 times faster than one by one.
 constexpr int64_t BLOCK = 64;
+// Events from a block to the one that is fetched meanwhile, 4 KiB on: what a call takes is mostly
+// to read 16 bytes an event. An address past the end is no error of a prefetch.
+constexpr int64_t AHEAD = 256, PER_LINE = 4;
 
 // Slices first to last; the position of a block with an event out of order or off the sensor.
 static int64_t slices(const Event *events, const int64_t *cut, int64_t first, int64_t last,
@@ -49,6 +52,7 @@ static int64_t slices(const Event *events, const int64_t *cut, int64_t first, in
     std::memset(frame, 0, size * sizeof(float));
     for (int64_t i = cut[s]; i < cut[s + 1]; i += BLOCK) {
       const Event *block = events + i;
+      for (int64_t k = 0; k < BLOCK; k += PER_LINE) __builtin_prefetch(block + AHEAD + k);
       const int64_t n = std::min(BLOCK, cut[s + 1] - i);
       uint64_t wrong = block[0].t < before;
       for (int64_t k = 1; k < n; ++k) wrong |= block[k].t < block[k - 1].t;
