@@ -52,12 +52,12 @@ def show(given: dict[str, Any]) -> None:
     if steps < 1 or index < 0:
         raise CommandError(f"-T must be at least 1 and --index at least 0, got {steps}, {index}")
     try:
-        if what in IMAGE_SETS and not Path(what).exists():
+        if what in IMAGE_SETS and not _is_file(what):
             content = _images(what, given.get("data_dir"), index)
             out = _out(given, f"{what}-{index}", "a sheet of images is a .png")
         else:
             clip = _clip(what, given, index)
-            name = f"{what}-{index}" if what in EVENT_SETS else Path(what).name
+            name = Path(what).name if _is_file(what) else f"{what}-{index}"
             out = _out(given, name, "a raster is a .png" if clip.sensor[1] == 1 else "")
             content = _picture(clip, steps, out.suffix)
     except (ValueError, OSError, ImportError) as error:
@@ -67,20 +67,29 @@ def show(given: dict[str, Any]) -> None:
 
 
 def _clip(what: str, given: dict[str, Any], index: int) -> Clip:
-    if what in EVENT_SETS and not Path(what).exists():
+    if what in EVENT_SETS and not _is_file(what):
         data = load_events(what, given.get("data_dir")).test
         if index >= len(data):
             raise CommandError(f"--index must be less than {len(data)}, got {index}")
         events, label = data[index]
         return Clip(events, data.sensor, f"{what}, test sample {index}: {data.classes[label]}")
-    if not Path(what).expanduser().is_file():
+    if not _is_file(what):
         names = ", ".join((*IMAGE_SETS, *EVENT_SETS))
-        raise CommandError(f"{what} is neither a file nor a data set, which are {names}")
+        kind = "a folder" if Path(what).expanduser().is_dir() else "neither a file nor a data set"
+        raise CommandError(
+            f"{what} is {kind}: name a file of events, or one of {names} and its folder with "
+            "--data-dir"
+        )
     events = read_events(what)
     if len(events) == 0:
         raise CommandError(f"{what} has no events")
     height, width = given.get("sensor") or (int(events[name].max()) + 1 for name in "yx")
     return Clip(events, (2, height, width), Path(what).name)
+
+
+def _is_file(what: str) -> bool:
+    """Whether it is a file, which goes before a data set of its name; a folder does not."""
+    return Path(what).expanduser().is_file()
 
 
 def _picture(clip: Clip, steps: int, suffix: str) -> bytes:

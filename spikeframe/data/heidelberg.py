@@ -140,7 +140,9 @@ def _opened(path: Path, process: int) -> Any:
 
 def _damaged(path: Path, error: Exception) -> Exception:
     reason = " ".join(str(error).split())
-    return damaged(path, "its content", "HDF5 with spikes/times, spikes/units, labels", reason)
+    cut_off = "truncated file" in reason and path.is_file()
+    place = f"byte {path.stat().st_size}, its end" if cut_off else "its content"
+    return damaged(path, place, "HDF5 with spikes/times, spikes/units, labels", reason)
 
 
 def _h5py() -> Any:

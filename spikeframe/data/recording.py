@@ -23,6 +23,7 @@ FORMATS = (
     "(tonic's DVS Gesture)"
 )
 LONGEST_MAGIC = 16
+NPZ_MAGIC, NPY_MAGIC = b"PK\x03\x04", b"\x93NUMPY"
 
 
 def read_events(path: str | os.PathLike[str]) -> np.ndarray:
@@ -66,7 +67,10 @@ def stream_events(path: str | os.PathLike[str], longest: int = LONGEST) -> Itera
         return iter([read_npz(file)])
     if name.endswith(".npy"):
         return iter([read_npy(file)])
-    raise DataError(f"{file} is not a recording that is read here, which are {FORMATS}")
+    raise DataError(
+        f"{file} is not a recording that is read here, which are {FORMATS}; SHD's and SSC's .h5 "
+        "hold whole data sets, for load_shd and load_ssc"
+    )
 
 
 def read_npz(path: Path) -> np.ndarray:
@@ -75,17 +79,17 @@ def read_npz(path: Path) -> np.ndarray:
     Raises:
         DataError: the file is damaged, or has no such entries.
     """
+    expected = "an .npz with the events' t, x, y and p"
+    content = _content(path, NPZ_MAGIC, expected)
     try:
-        # numpy leaves a file open that it cannot read; what is read first it cannot.
-        with np.load(io.BytesIO(path.read_bytes())) as content:
-            fields: dict[str, Any] = {name: content[name] for name in "txyp"}
+        with np.load(io.BytesIO(content)) as entries:
+            fields: dict[str, Any] = {name: entries[name] for name in "txyp"}
         if len(lengths := {values.shape for values in fields.values()}) > 1:
             raise ValueError(f"entries of different shapes {sorted(lengths)}")
         order = np.argsort(fields["t"], kind="stable")
         return as_events({name: values[order] for name, values in fields.items()})
-    except (OSError, KeyError, TypeError, ValueError, IndexError, zipfile.BadZipFile) as error:
-        expected = "an .npz with the events' t, x, y and p"
-        raise damaged(path, "its entries", expected, str(error)) from error
+    except (KeyError, TypeError, ValueError, IndexError, zipfile.BadZipFile) as error:
+        raise damaged(path, _place(content, "its entries", error), expected, str(error)) from error
 
 
 def read_npy(path: Path) -> np.ndarray:
@@ -94,15 +98,34 @@ def read_npy(path: Path) -> np.ndarray:
     Raises:
         DataError: the file is damaged, or holds neither.
     """
+    expected = "an .npy of events, or of columns x, y, p, t"
+    content = _content(path, NPY_MAGIC, expected)
     try:
-        content = np.load(io.BytesIO(path.read_bytes()))
-        if content.dtype.names is not None:
-            return as_events(content[np.argsort(content["t"], kind="stable")])
-        columns = content[np.argsort(content[:, 3], kind="stable")].T
+        array = np.load(io.BytesIO(content))
+        if array.dtype.names is not None:
+            return as_events(array[np.argsort(array["t"], kind="stable")])
+        columns = array[np.argsort(array[:, 3], kind="stable")].T
         if not np.isfinite(columns).all():
             raise ValueError("nan or inf")
         x, y, p, t = columns
         return make_events(*(np.rint(v).astype(np.int64) for v in (t * 1000, x, y, p)))
-    except (OSError, EOFError, IndexError, TypeError, ValueError) as error:
-        expected = "events, or columns x, y, p, t"
-        raise damaged(path, "its array", expected, str(error)) from error
+    except (IndexError, TypeError, ValueError) as error:
+        raise damaged(path, _place(content, "its array", error), expected, str(error)) from error
+
+
+def _content(path: Path, magic: bytes, expected: str) -> bytes:
+    """The whole file: numpy leaves one open that it cannot read, and takes others for pickles."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+    if not content.startswith(magic):
+        found = repr(content[: len(magic)]) if content else "an empty file"
+        raise damaged(path, "byte 0", expected, found)
+    return content
+
+
+def _place(content: bytes, inside: str, error: Exception) -> str:
+    """Where the damage is: at the file's end where it is cut off, which numpy and zipfile tell."""
+    cut_off = str(error).startswith(("EOF", "File is not a zip file"))
+    return f"byte {len(content)}, its end" if cut_off else inside

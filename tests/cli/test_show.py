@@ -60,10 +60,11 @@ def test_set_in_a_folder_is_shown(run, tmp_path):
 def test_an_ear_becomes_a_raster(run, tmp_path):
     pytest.importorskip("h5py")
     for part, n in {"train": 40, "test": 20}.items():
-        write_heidelberg(tmp_path / f"shd_{part}.h5", n)
-    assert run("show", "shd", "--data-dir", ".", "--index", "2").code == 0
+        write_heidelberg(tmp_path / "shd" / f"shd_{part}.h5", n)
+    # The data set, although a folder has its name.
+    assert run("show", "shd", "--data-dir", "shd", "--index", "2").code == 0
     assert opened(tmp_path / "shd-2.png").size == (1200, 750)
-    result = run("show", "shd", "--data-dir", ".", "--out", "a.gif")
+    result = run("show", "shd", "--data-dir", "shd", "--out", "a.gif")
     assert result.code == 2
     assert "--out must end with .png or .gif, got a.gif: a raster is a .png" in result.err
 
@@ -76,7 +77,8 @@ def test_images_become_a_sheet(run, tmp_path):
 @pytest.mark.parametrize(
     ("words", "part"),
     [
-        (["nothing"], "nothing is neither a file nor a data set, which are digits, mnist, "),
+        (["nothing"], "nothing is neither a file nor a data set: name a file of events, or one"),
+        (["folder"], "folder is a folder: name a file of events, or one of digits, mnist, fashi"),
         (["clip.bin", "--out", "a.jpg"], "--out must end with .png or .gif, got a.jpg"),
         (["digits", "--out", "a.gif"], "got a.gif: a sheet of images is a .png"),
         (["clip.bin", "-T", "0"], "-T must be at least 1 and --index at least 0, got 0, 0"),
@@ -94,6 +96,7 @@ def test_what_is_wrong_is_one_line(run, tmp_path, clip, words, part):
     (tmp_path / "empty.bin").write_bytes(b"")
     (tmp_path / "cut.bin").write_bytes(b"1234567")
     (tmp_path / "notes.txt").write_text("text")
+    (tmp_path / "folder").mkdir()
     before = sorted(tmp_path.iterdir())
     result = run("show", *words)
     assert result.code == 2

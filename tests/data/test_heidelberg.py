@@ -85,7 +85,7 @@ def test_damaged_files_are_named(tmp_path):
     path = tmp_path / "shd_test.h5"
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DataError, match=f"{path} is damaged: at its content, expected HDF5"):
+    with pytest.raises(DataError, match=f"{path} is damaged: at byte {len(whole) // 2}, its end"):
         load_shd(tmp_path)
     for name, values, text in (
         ("labels", None, "expected HDF5 with spikes/times, spikes/units, labels"),

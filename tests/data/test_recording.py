@@ -59,7 +59,8 @@ def save_npz(path, **fields):
     [
         ("a.txt", lambda p: p.write_bytes(b"text"), "is not a recording that is read here, which"),
         ("a.bin", lambda p: p.write_bytes(b"1234567"), "a.bin is damaged: at byte 5"),
-        ("a.npz", lambda p: p.write_bytes(b"PK no"), "its entries, expected an .npz with the"),
+        ("a.npz", lambda p: p.write_bytes(b"PK no"), "at byte 0, .* an .npz .*found b'PK n'"),
+        ("a.npz", lambda p: p.mkdir(), "a.npz cannot be read"),
         ("a.npz", lambda p: save_npz(p, t=[1], x=[1]), "its entries, .*, found '?.*y"),
         ("a.npz", lambda p: save_npz(p, t=[1.5], x=[1], y=[1], p=[1]), "t must hold whole"),
         (
@@ -67,10 +68,11 @@ def save_npz(path, **fields):
             lambda p: save_npz(p, t=[1], x=[1, 2], y=[1], p=[1]),
             "of different shapes",
         ),
-        ("a.npy", lambda p: np.save(p, np.zeros(3)), "its array, expected events, or columns"),
+        ("a.npy", lambda p: np.save(p, np.zeros(3)), "its array, expected an .npy of events, or"),
         ("a.npy", lambda p: np.save(p, np.full((2, 4), np.nan)), "found nan or inf"),
         ("a.npy", lambda p: np.save(p, np.full((2, 4), -5.0)), "x must be within"),
-        ("a.npy", lambda p: p.write_bytes(b"\x93NUMPY"), "its array"),
+        ("a.npy", lambda p: p.write_bytes(b"\x93NUMPY"), "at byte 6, its end"),
+        ("a.npy", lambda p: p.write_bytes(b""), "at byte 0, .*, found an empty file"),
     ],
 )
 def test_other_content_is_named(tmp_path, name, write, text):
@@ -79,14 +81,15 @@ def test_other_content_is_named(tmp_path, name, write, text):
         read_events(tmp_path / name)
 
 
-def test_truncated_npz_and_npy_are_named(tmp_path, events):
-    write_npz(tmp_path / "a.npz", events)
-    np.save(tmp_path / "a.npy", events)
-    for name in ("a.npz", "a.npy"):
-        path = tmp_path / name
-        path.write_bytes(path.read_bytes()[:-100])
-        with pytest.raises(DataError, match=f"{path} is damaged"):
-            read_events(path)
+@pytest.mark.parametrize("left", [20, 100, 2000, -1])
+@pytest.mark.parametrize("name", ["a.npz", "a.npy"])
+def test_truncated_npz_and_npy_are_named_with_their_offset(tmp_path, events, name, left):
+    path = tmp_path / name
+    (write_npz if name == "a.npz" else np.save)(path, events)
+    content = path.read_bytes()[:left]
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=f"{path} is damaged: at byte {len(content)}, its end"):
+        read_events(path)
 
 
 def test_missing_file_is_named(tmp_path):
