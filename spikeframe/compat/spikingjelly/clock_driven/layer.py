@@ -1,7 +1,7 @@
 """SpikingJelly's ``layer`` of ``clock_driven``: what is for sequences has a name of its own."""
 
-from ..activation_based import layer
-from ..activation_based.layer import (
+from .... import layer
+from ....layer import (
     DropConnectLinear,
     Dropout,
     Dropout2d,
