@@ -32,7 +32,7 @@ def collate_sequences(batch: Iterable[Sample]) -> tuple[Tensor, Tensor]:
     r"""Stack (sequence, label) pairs to [T, N, \*] and [N]: a ``collate_fn`` for DataLoader.
 
     Raises:
-        ValueError: the sequences differ in shape.
+        ValueError: the sequences differ in shape, or there are none.
 
     Example:
         >>> x_seq, labels = collate_sequences([(torch.zeros(4, 2, 8, 8), 3)] * 5)
@@ -56,7 +56,7 @@ def pad_sequence_collate(batch: Iterable[Sample]) -> PaddedBatch:
     is there too.
 
     Raises:
-        ValueError: the sequences differ in more than their length.
+        ValueError: the sequences differ in more than their length, or there are none.
 
     Example:
         >>> batch = pad_sequence_collate([(torch.ones(2, 3), 0), (torch.ones(4, 3), 1)])
@@ -98,5 +98,8 @@ def padded_sequence_mask(lengths: Tensor, T: int | None = None) -> Tensor:
 
 
 def _parts(batch: Iterable[Sample]) -> tuple[list[Tensor], Tensor]:
-    sequences, labels = zip(*batch, strict=True)
+    samples = list(batch)
+    if not samples:
+        raise ValueError("a batch must hold at least one sample, got none")
+    sequences, labels = zip(*samples, strict=True)
     return [torch.as_tensor(x) for x in sequences], torch.tensor([int(y) for y in labels])

@@ -8,6 +8,7 @@ __all__ = ["CPP", "NUMPY", "check_events", "count"]
 
 import ctypes
 import functools
+import math
 import sys
 from collections.abc import Callable
 
@@ -105,7 +106,11 @@ def count(events: np.ndarray, cut: np.ndarray, sensor: Sensor) -> Tensor:
     Raises:
         ValueError: an event lies off the sensor, or time goes back.
     """
-    fits = sys.byteorder == "little" and np.prod(sensor) < 1 << 32 and np.diff(cut).max() <= EXACT
+    fits = (
+        sys.byteorder == "little"
+        and math.prod(sensor) < 1 << 32
+        and np.diff(cut).max(initial=0) <= EXACT
+    )
     use_cpp = len(events) >= LONG and fits and _built() is not None
     return (CPP if use_cpp else NUMPY)(events, cut, sensor)
 
@@ -121,6 +126,12 @@ def check_events(events: np.ndarray, sensor: Sensor) -> None:
                 f"event {i} ({event}) lies off the sensor (polarities, height, width) = {sensor}: "
                 "give the recording's true size, or merge_polarities for one polarity"
             )
+
+
+def _fits_cpp(cut: np.ndarray, sensor: Sensor) -> bool:
+    """Whether places have 32 bits, and counts are exact as float32 from the first event on."""
+    small = math.prod(sensor) < 1 << 32 and bool((np.diff(cut) <= EXACT).all())
+    return small and sys.byteorder == "little"
 
 
 def _count_cpp(events: np.ndarray, cut: np.ndarray, sensor: Sensor) -> Tensor:
@@ -146,7 +157,7 @@ def _count_cpp(events: np.ndarray, cut: np.ndarray, sensor: Sensor) -> Tensor:
 def _count_numpy(events: np.ndarray, cut: np.ndarray, sensor: Sensor) -> Tensor:
     check_events(events, sensor)
     frames = torch.zeros(len(cut) - 1, *sensor)
-    flat = frames.view(len(frames), -1).numpy()
+    flat = frames.view(len(frames), math.prod(sensor)).numpy()
     for frame, start, stop in zip(flat, cut[:-1], cut[1:], strict=True):
         for first in range(start, stop, CHUNK):
             part = events[first : min(first + CHUNK, stop)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -96,8 +97,8 @@ class FrameSet(Dataset[tuple[Tensor, int]]):
     def __getitem__(self, index: Index) -> tuple[Tensor, Tensor]: ...
 
     def __getitem__(self, index: int | Index) -> tuple[Tensor, int | Tensor]:
-        if isinstance(index, int):
-            return self._frames(index), int(self.labels[index])
+        if isinstance(index, int | np.integer):
+            return self._frames(int(index)), int(self.labels[index])
         chosen = torch.arange(len(self))[index].tolist()
         return collate_sequences([(self._frames(i), int(self.labels[i])) for i in chosen])
 

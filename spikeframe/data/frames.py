@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .counting import check_events, count
 from .events import as_events, check_sensor
-from .slices import cut_by_duration, cut_by_number, cut_by_time
+from .slices import check_positive, cut_by_duration, cut_by_number, cut_by_time
 
 # Events whose weights are computed at a time: temporary arrays stay within a few megabytes.
 CHUNK = 1 << 17
@@ -88,8 +88,7 @@ def to_voxels(events: Any, sensor: Sequence[int], bins: int) -> Tensor:
         >>> to_voxels(events, (2, 1, 1), 3).flatten()
         tensor([ 1.4000,  0.6000, -1.0000])
     """
-    if isinstance(bins, bool) or not isinstance(bins, int) or bins < 1:
-        raise ValueError(f"bins must be a whole number of at least 1, got {bins!r}")
+    check_positive("bins", bins)
     events, shape = as_events(events), check_sensor(sensor)
     check_events(events, shape)
     _, height, width = shape

@@ -38,7 +38,10 @@ def _first(labels: Tensor, order: Tensor, share: float) -> tuple[Tensor, Tensor]
     for label in labels.unique():
         members = order[labels[order] == label]
         if len(members) < 2:
-            raise ValueError(f"class {int(label)} has a single sample, which cannot be shared out")
+            raise ValueError(
+                f"class {int(label)} has a single sample, which cannot be shared out: leave the "
+                "set whole (--validation 0)"
+            )
         count = min(max(round(share * len(members)), 1), len(members) - 1)
         taken[members[:count]] = True
     return (~taken).nonzero().flatten(), taken.nonzero().flatten()

@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 
 from .events import check_sensor
+from .slices import check_positive
 
 
 def downsample(events: np.ndarray, factor: int) -> np.ndarray:
@@ -45,8 +46,7 @@ def downsample(events: np.ndarray, factor: int) -> np.ndarray:
         >>> downsample(make_events(t=[0, 1], x=[2, 5], y=[3, 0]), 2)[["x", "y"]].tolist()
         [(1, 1), (2, 0)]
     """
-    if isinstance(factor, bool) or not isinstance(factor, int) or factor < 1:
-        raise ValueError(f"factor must be a whole number of at least 1, got {factor!r}")
+    check_positive("factor", factor)
     return _with(events, x=events["x"] // factor, y=events["y"] // factor)
 
 

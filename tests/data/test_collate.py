@@ -53,3 +53,9 @@ def test_mask_may_be_longer_than_every_sequence():
     ]
     with pytest.raises(ValueError, match="T must be at least the longest length 2, got 1"):
         padded_sequence_mask(torch.tensor([1, 2]), 1)
+
+
+@pytest.mark.parametrize("collate", [collate_sequences, pad_sequence_collate])
+def test_no_samples_are_no_batch(collate):
+    with pytest.raises(ValueError, match="a batch must hold at least one sample, got none"):
+        collate([])

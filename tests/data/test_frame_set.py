@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from recordings import event_set, recording
@@ -17,6 +18,7 @@ def test_sample_is_frames_and_a_label():
     frames, label = FrameSet(event_set(), FOUR)[3]
     assert torch.equal(frames, frames_of(3, frames_number=4, split_by="time"))
     assert (label, type(label)) == (1, int)
+    assert torch.equal(FrameSet(event_set(), FOUR)[np.int64(3)][0], frames)
 
 
 @pytest.mark.parametrize("index", [slice(1, 4), [1, 2, 3], torch.tensor([1, 2, 3])])

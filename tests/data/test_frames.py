@@ -37,6 +37,14 @@ def test_no_event_is_lost_or_counted_twice(n):
         assert to_frames(events, SENSOR, **options).sum() == n
 
 
+def test_no_events_are_no_frames_of_a_duration_and_empty_ones_by_number():
+    nothing = make_events([], [])
+    assert to_frames(nothing, SENSOR, duration=10).shape == (0, *SENSOR)
+    for split_by in ("number", "time"):
+        frames = to_frames(nothing, SENSOR, frames_number=3, split_by=split_by)
+        assert torch.equal(frames, torch.zeros(3, *SENSOR))
+
+
 def test_the_last_event_is_in_the_last_frame():
     events = make_events(t=[0, 10, 20, 30], x=[0, 1, 2, 3])
     for options in ({"frames_number": 3, "split_by": "time"}, {"frames_number": 2}):
