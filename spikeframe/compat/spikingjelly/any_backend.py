@@ -4,7 +4,6 @@ import functools
 import warnings
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from ... import base, kernels
@@ -24,7 +23,7 @@ class AnyBackend(base.TracedModule):
     stays so.
     """
 
-    _served: tuple[str, torch.device] | None = None
+    _served: tuple[str, str] | None = None
 
     @property
     def backend(self) -> str:
@@ -40,19 +39,26 @@ class AnyBackend(base.TracedModule):
 
     def forward(self, x: Tensor, *inputs: Any) -> Tensor:
         r"""Spikes of one step [N, \*] or of a sequence [T, N, \*], as ``step_mode`` says."""
-        if self.backend not in EVERYWHERE:
-            self._settle(x.device)
+        asked = (self.backend, str(x.device))
+        if asked[0] not in EVERYWHERE and self._served != asked:
+            if _is_missing(self, *asked):
+                self.backend = "auto"
+            else:
+                self._served = asked
         return super().forward(x, *inputs)
 
-    def _settle(self, device: torch.device) -> None:
-        """Take 'auto' unless the backend serves this node there."""
-        if self._served == (self.backend, device):
-            return
-        reason = kernels.why_not(self, self.backend, device)
-        if reason is not None:
-            notice(f"backend {self.backend!r} cannot be had ({reason}): 'auto' takes its place")
-            self.backend = "auto"
-        self._served = (self.backend, device)
+
+def _is_missing(node: AnyBackend, backend: str, device: str) -> bool:
+    """Whether a backend does not serve a node there; says so."""
+    reason = kernels.why_not(node, backend, device)
+    if reason is not None:
+        notice(f"backend {backend!r} cannot be had ({reason}): 'auto' takes its place")
+    return reason is not None
+
+
+# torch.compile asks it while it makes a graph, as torch.compiler.assume_constant_result would tell
+# it to, which loads the compiler.
+_is_missing._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
 @functools.cache

@@ -68,10 +68,19 @@ def test_backend_that_serves_is_kept():
 def test_backend_is_asked_again_where_it_is_changed(said):
     node = activation_based.neuron.LIFNode(step_mode="m", backend="torch")
     node(X_SEQ)
-    node.backend = "cupy"
-    node(X_SEQ)
-    assert node.backend == "auto"
+    for _ in range(2):
+        node.backend = "cupy"
+        node(X_SEQ)
+        assert node.backend == "auto"
     assert len(said) == 1
+
+
+def test_net_compiles_to_one_graph_with_a_backend_that_is_not_here(said):
+    net = torch.nn.Sequential(clock_driven.neuron.MultiStepLIFNode(backend="cupy"))
+    expected = neuron.LIFNode(step_mode="m")(X_SEQ)
+    assert torch.equal(torch.compile(net, fullgraph=True, backend="eager")(X_SEQ), expected)
+    assert net[0].backend == "auto"
+    assert any("'auto' takes its place" in str(warning.message) for warning in said)
 
 
 def test_backend_of_another_kind_is_auto_and_a_typo_is_refused(said):
