@@ -12,8 +12,8 @@ __all__ = ["clip_gif", "clip_sheet", "coloured", "image_sheet", "spike_raster", 
 
 # Okabe and Ito's blue and vermilion, told apart by colour-blind readers too.
 BRIGHTER, DARKER = (0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)
-# A picture's longer side is enlarged to about so many pixels.
-SIDE = 256
+# A picture's longer side is enlarged to about so many pixels: a sheet's, a moving picture's.
+SHEET, CLIP = 1024, 256
 COLUMNS = 8
 GAP = 2  # pixels between the frames of a sheet, before the enlargement
 
@@ -61,7 +61,7 @@ def clip_gif(frames: Tensor, milliseconds: int) -> bytes:
         frames: Counts.
         milliseconds: How long each is shown.
     """
-    pictures = [_enlarged(frame) for frame in coloured(frames)]
+    pictures = [_enlarged(frame, CLIP) for frame in coloured(frames)]
     buffer = io.BytesIO()
     pictures[0].save(
         buffer,
@@ -74,14 +74,14 @@ def clip_gif(frames: Tensor, milliseconds: int) -> bytes:
     return buffer.getvalue()
 
 
-def spike_raster(events: np.ndarray, title: str) -> bytes:
+def spike_raster(events: np.ndarray, channels: int, title: str) -> bytes:
     """A dot for each spike of an ear, time to the right, channels upwards, as a PNG's content."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.subplots()
     axes.plot(events["t"] / 1000, events["x"], ".", color="black", markersize=1.5)
-    axes.set(title=title, xlabel="time (ms)", ylabel="channel", ylim=(-1, None))
+    axes.set(title=title, xlabel="time (ms)", ylabel="channel", ylim=(-1, channels))
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=150)
     return buffer.getvalue()
@@ -101,14 +101,14 @@ def _sheet(pictures: Tensor) -> Tensor:
 
 def _png(picture: Tensor) -> bytes:
     buffer = io.BytesIO()
-    _enlarged(picture).save(buffer, format="PNG")
+    _enlarged(picture, SHEET).save(buffer, format="PNG")
     return buffer.getvalue()
 
 
-def _enlarged(picture: Tensor) -> Any:
+def _enlarged(picture: Tensor, side: int) -> Any:
     """A picture [3, H, W] as Pillow's, each pixel a square of whole pixels."""
     from PIL import Image
 
     image = Image.fromarray((picture.movedim(0, -1) * 255).round().byte().numpy())
-    factor = max(SIDE // max(image.size), 1)
+    factor = max(side // max(image.size), 1)
     return image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)

@@ -95,7 +95,7 @@ def _is_file(what: str) -> bool:
 def _picture(clip: Clip, steps: int, suffix: str) -> bytes:
     if clip.sensor[1] == 1:
         _require("matplotlib.figure", "matplotlib")
-        return spike_raster(clip.events, clip.title)
+        return spike_raster(clip.events, clip.sensor[2], clip.title)
     frames = to_frames(clip.events, clip.sensor, frames_number=steps, split_by="time")
     print(f"{clip.title}: {_summary(clip.events)}, shown in {steps} frames")
     if suffix == ".png":

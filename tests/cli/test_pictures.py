@@ -62,6 +62,8 @@ def test_sheet_has_a_frame_for_each_step(steps, size):
     picture = opened(clip_sheet(frames))
     factor = picture.width // size[0]
     assert picture.size == (size[0] * factor, size[1] * factor)
+    # As large as it can be seen, in whole pixels.
+    assert picture.width <= 1024 < picture.width + size[0]
     column = (steps - 1) % 8 * 8 + 5
     row = (steps - 1) // 8 * 7 + 4
     assert picture.getpixel((column * factor, row * factor)) == (0xD5, 0x5E, 0x00)
@@ -89,4 +91,4 @@ def test_gif_moves_through_the_frames():
 
 
 def test_raster_is_a_png():
-    assert opened(spike_raster(recording(100, (1, 1, 700)), "a word")).format == "PNG"
+    assert opened(spike_raster(recording(100, (1, 1, 700)), 700, "a word")).format == "PNG"

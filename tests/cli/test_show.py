@@ -25,7 +25,7 @@ def test_file_becomes_a_sheet(run, tmp_path, clip):
     assert result.out.startswith("clip.bin: 500 events in 0.3 s, ")
     assert result.out.endswith("% brighter, shown in 16 frames\nclip.bin.png\n")
     picture = opened(tmp_path / "clip.bin.png")
-    assert picture.size == (8 * 36 - 2, 2 * 36 - 2)
+    assert picture.size == ((8 * 36 - 2) * 3, (2 * 36 - 2) * 3)
 
 
 def test_file_becomes_a_moving_picture_in_its_own_time(run, tmp_path):
