@@ -152,6 +152,7 @@ def _is_replayable(call: Call, ready: Ready) -> bool:
         ready.enlarged is None
         and not call.node.kept_states
         and call.node.save == "auto"
+        and call.node.is_replayable
         and ready.dtype == layout.dtype
         and all(given is x for given, x in zip(call.inputs, ready.x_seqs, strict=True))
         and all(type(x) is Tensor and layout.match(x) is x for x in ready.x_seqs)
@@ -210,6 +211,7 @@ def _is_set_like(text: Written, node: Any) -> list[str]:
         f"{default}() is {text.bind(torch.get_default_dtype())}",
         f"{text.bind(torch._C._len_torch_dispatch_stack)}() == 0",
         f"{text.bind(torch._C._functorch.peek_interpreter_stack)}() is None",
+        f"not {text.bind(torch._C._is_tracing)}()",
         f"{text.bind(torch.autograd.forward_ad)}._current_level < 0",
     ]
 

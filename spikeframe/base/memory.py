@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from .. import kernels
 from .guard import check_stateful_call, watch_carried_state
 from .location import Location
+from .skippable import skippable
 from .state_dict import states_wanted
 from .step import StepModule
 
@@ -164,6 +165,7 @@ class MemoryModule(nn.Module, StepModule):
             lambda *x: self.single_step_forward(*x, **kwargs), input_seqs
         )
 
+    @skippable
     def fit_memories(self, x: Tensor, names: Sequence[str] | None = None) -> None:
         """Give memories at a number the shape of ``x``; check that the others have it.
 

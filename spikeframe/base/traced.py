@@ -12,6 +12,7 @@ from .guard import check_stateful_call, note_backward
 from .location import Location
 from .memory import MemoryModule
 from .parameter import Scalar, check_flag, check_number, check_real
+from .skippable import are_skippable, skippable
 from .spikes import mark_spikes
 
 __all__ = ["TracedModule"]
@@ -90,6 +91,7 @@ class TracedModule(MemoryModule):
         self.forget_records()
         return self.run_sequences(seqs)
 
+    @skippable
     def run_sequences(self, seqs: Sequence[Tensor]) -> Tensor:
         """The output of sequences whose states fit, by the backend that ``backend`` names."""
         return kernels.run(self, seqs)
@@ -159,6 +161,15 @@ class TracedModule(MemoryModule):
         A family of neurons whose steps say so overrides this; False is always right.
         """
         return False
+
+    @property
+    def is_replayable(self) -> bool:
+        """Whether a call like an earlier one may go straight to its kernel.
+
+        A method of a subclass that stands in between (``run_sequences``, ``fit_memories``) is to
+        see every call.
+        """
+        return are_skippable(self)
 
     @property
     def backend(self) -> str:
@@ -252,6 +263,7 @@ class TracedModule(MemoryModule):
             spikes = (kernels.run if is_named else kernels.stepped)(self, seqs)
         return self.eager_step(x, *inputs) if spikes is None else spikes.squeeze(0)
 
+    @skippable
     def _enter(self, x: Tensor) -> None:
         """Bring states into the shape of a step ``x``; check the parameters against it."""
         like = self.state_like(x)

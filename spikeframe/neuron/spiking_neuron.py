@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import kernels, surrogate
+from ..base.skippable import skippable
 from .decay import FORMS, check_decay, check_learn, learnable
 from .node import Node
 from .parameter import Scalar, check_flag, finite_threshold, show
@@ -211,6 +212,7 @@ class SpikingNeuron(Node):
         r"""The states at all steps of a sequence without reset; None where it must be a loop."""
         return None
 
+    @skippable
     def run_sequences(self, seqs: Sequence[Tensor]) -> Tensor:
         """By a backend, or parallel in time where that is possible and faster."""
         states = self._scanned(seqs[0]) if self._may_scan(seqs[0]) else None

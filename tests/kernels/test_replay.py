@@ -4,6 +4,7 @@ import copy
 import gc
 import pickle
 import threading
+import types
 import weakref
 
 import pytest
@@ -374,3 +375,32 @@ def test_cotangents_in_any_layout(backend):
     ones = torch.autograd.grad(node(x_seq), x_seq, torch.ones_like(weight))[0]
     node.reset()
     assert torch.equal(torch.autograd.grad(node(x_seq).sum(), x_seq)[0], ones)
+
+
+def _louder(self, seqs):
+    return neuron.LIFNode.run_sequences(self, [1.5 * seq for seq in seqs])
+
+
+def _primed(self, x, names=None):
+    neuron.LIFNode.fit_memories(self, x, names)
+    self.v = self.v + 0.25
+
+
+@pytest.mark.parametrize(
+    ("name", "method"), [("run_sequences", _louder), ("fit_memories", _primed)]
+)
+@pytest.mark.parametrize("where", ["class", "mixin", "instance"])
+def test_what_stands_before_the_kernel_sees_every_call(backend, name, method, where):
+    bases, changes = (neuron.LIFNode,), {name: method} if where == "class" else {}
+    if where == "mixin":
+        bases = (type("Mixin", (), {name: method}), *bases)
+    made = type("Made", bases, {**changes, "__doc__": "A changed neuron."})
+    nodes = [made(2.7, step_mode="m", backend=name) for name in (backend, "eager")]
+    for seed in range(4):
+        results = []
+        for node in nodes:
+            if where == "instance":
+                setattr(node, name, types.MethodType(method, node))
+            node.reset()
+            results.append([node(sequence((3, 5), seed=seed)), node.v])
+        assert all(map(torch.equal, *results))
