@@ -10,11 +10,14 @@ from torch import Tensor
 
 from .cache import Traced, traced
 
-__all__ = ["Call", "Ready"]
+__all__ = ["DTYPES", "Call", "Ready", "why_not_parameters"]
 
 Parameter = Tensor | float
 
 DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
+
+# A tensor of another class may have no memory of its own, or lines of its own.
+PLAIN = (Tensor, torch.nn.Parameter)
 
 
 class Call:
@@ -44,7 +47,11 @@ class Call:
         states = tuple(getattr(self.node, name) for name in names)
         parameters = known.parameters(self.node)
         x = x_seqs[0]
-        reason = _why_not_states(names, states, x) or _why_not_parameters(parameters, x)
+        reason = (
+            _why_not_states(names, states, x)
+            or _why_not_plain(parameters)
+            or why_not_parameters(parameters, x)
+        )
         if reason is not None:
             return reason
         enlarged = _enlarged(parameters, x)
@@ -85,7 +92,7 @@ def _same_dtype(inputs: Sequence[Tensor], dtype: torch.dtype) -> tuple[Tensor, .
 def _why_not_inputs(inputs: Sequence[Any]) -> str | None:
     first = inputs[0]
     for x in inputs:
-        if type(x) is not Tensor and type(x) is not torch.nn.Parameter:
+        if type(x) not in PLAIN:
             return f"an input is a {type(x).__name__}, not a plain tensor"
         if x.layout != torch.strided or x.device.type == "meta":
             return f"an input is a tensor without plain storage ({x.layout}, {x.device})"
@@ -106,14 +113,22 @@ def _why_not_inputs(inputs: Sequence[Any]) -> str | None:
 def _why_not_states(names: Sequence[str], states: Sequence[Any], x_seq: Tensor) -> str | None:
     precision = torch.float64 if x_seq.dtype == torch.float64 else torch.float32
     for name, state in zip(names, states, strict=True):
-        if not isinstance(state, Tensor):
-            return f"its memory {name} is a {type(state).__name__}, not a tensor"
+        if type(state) not in PLAIN:
+            return f"its memory {name} is a {type(state).__name__}, not a plain tensor"
         if state.dtype != precision or state.shape != x_seq.shape[1:]:
             return f"its memory {name} is {state.dtype} of shape {list(state.shape)}"
     return None
 
 
-def _why_not_parameters(parameters: Sequence[Any], x_seq: Tensor) -> str | None:
+def _why_not_plain(parameters: Sequence[Any]) -> str | None:
+    for p in parameters:
+        if isinstance(p, Tensor) and type(p) not in PLAIN:
+            return f"a parameter is a {type(p).__name__}, not a plain tensor"
+    return None
+
+
+def why_not_parameters(parameters: Sequence[Any], x_seq: Tensor) -> str | None:
+    """Why no program takes these parameters for a sequence, or None."""
     for p in parameters:
         if not isinstance(p, Tensor):
             continue

@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 from . import eager, transforms
 from . import operator_rules as operator_rules
 from .backend import choose
-from .call import DTYPES, Call
+from .call import DTYPES, Call, why_not_parameters
 from .operator import FORWARD
 from .plan import LINES, Facts, is_held, is_method, plan, program_of, why_lines_inside
 from .recipe import follow, read
@@ -25,6 +25,8 @@ from .recipe import follow, read
 __all__ = ["is_captured", "run"]
 
 Value = Tensor | float
+
+TRACED_BY_JIT = "torch.jit.trace sees a node's own lines only: use backend='auto' or 'eager'"
 
 
 def run(node: Any, inputs: Sequence[Any]) -> Tensor:
@@ -35,6 +37,8 @@ def run(node: Any, inputs: Sequence[Any]) -> Tensor:
         # It would compile the engine's own functions, one by one, where it has given up on those
         # that call them.
         return torch._dynamo.disable(run)(node, inputs)
+    if torch._C._is_tracing():
+        return _run_lines(node, inputs, TRACED_BY_JIT)
     if is_captured(inputs):
         return _run_captured(node, inputs)
     call = Call(node, inputs)
@@ -43,7 +47,7 @@ def run(node: Any, inputs: Sequence[Any]) -> Tensor:
 
 def is_captured(inputs: Sequence[Any]) -> bool:
     """Whether somebody else sees what a call does: a compiler, a mode, a transform."""
-    if torch.compiler.is_compiling() or _is_fake(inputs[0]):
+    if torch.compiler.is_compiling() or torch._C._is_tracing() or _is_fake(inputs[0]):
         return True
     return torch._C._len_torch_dispatch_stack() > 0 or transforms.is_transformed()
 
@@ -79,7 +83,8 @@ def _run_captured(node: Any, inputs: Sequence[Tensor]) -> Tensor:
     if not all(_is_state(state, x) for state in states):
         return _run_lines(node, inputs, "a memory has not the dtype and shape of its states")
     values = [_number_or_tensor(follow(made, node, changing)) for made in recipes]
-    why = _why_lines((*inputs, *states, *[v for v in values if isinstance(v, Tensor)]))
+    tensors = [value for value in values if isinstance(value, Tensor)]
+    why = _why_lines((*inputs, *states, *tensors)) or _why_not_tensors(tensors, x)
     if why:
         return _run_lines(node, inputs, why)
     if torch.compiler.is_dynamo_compiling() and not torch.compiler.is_exporting():
@@ -113,7 +118,7 @@ def _run_operator(node: Any, inputs: Sequence[Tensor], given: _Given) -> Tensor:
 
 
 def _run_lines(node: Any, inputs: Sequence[Tensor], why: str) -> Tensor:
-    if node.backend != "auto" and why != LINES:
+    if node.backend not in ("auto", "eager") and why != LINES:
         raise RuntimeError(
             why
             if why.startswith("backend")
@@ -142,6 +147,12 @@ def _needs_grad(tensor: Tensor) -> bool:
 
 def _why_lines(tensors: Sequence[Tensor]) -> str | None:
     return why_lines_inside() if torch.compiler.is_compiling() else transforms.why_not(tensors)
+
+
+def _why_not_tensors(parameters: Sequence[Tensor], x: Tensor) -> str | None:
+    if any(_is_wrapper(parameter) for parameter in parameters):
+        return "a parameter is of a kind that no engine reads"
+    return why_not_parameters(parameters, x)
 
 
 def _widest(dtypes: Sequence[torch.dtype]) -> torch.dtype:
@@ -179,7 +190,7 @@ def _is_wrapper(x: Tensor) -> bool:
 
 
 def _is_state(state: Any, x: Tensor) -> bool:
-    if not isinstance(state, Tensor):
+    if not isinstance(state, Tensor) or _is_wrapper(state):
         return False
     precision = torch.float64 if x.dtype == torch.float64 else torch.float32
     return state.dtype == precision and state.shape == x.shape[1:]

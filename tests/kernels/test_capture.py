@@ -3,6 +3,7 @@
 import copy
 import io
 import types
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -319,6 +320,51 @@ def test_a_wrapper_of_tensors_follows_the_lines():
     assert operators(counter.graphs[0]) == []
     for half, given in ((found.a, x_seq), (found.b, x_seq * 0.5)):
         assert torch.equal(half, neuron.LIFNode(step_mode="m")(given))
+
+
+class Wide(neuron.BaseNode):
+    """Multiplies by float64 numbers, which makes its states float64."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.register_buffer("weight", torch.full((4,), 1 / 3, dtype=torch.float64))
+
+    def neuronal_charge(self, x):
+        self.v = self.v * self.weight + x
+
+
+def test_a_parameter_that_no_program_takes_follows_the_lines():
+    x_seq, plain = sequence((3, 4)), Wide(step_mode="m", backend="eager")
+    other = neuron.LIFNode(step_mode="m")
+    other.tau = TwoTensor(torch.full((4,), 2.5), torch.full((4,), 2.0))
+    expected = plain(x_seq)
+    node = Wide(step_mode="m")
+    for run in (torch.compile(node, backend="eager"), node):
+        node.reset()
+        with FlopCounterMode(display=False) if run is node else nullcontext():
+            assert torch.equal(run(x_seq), expected)
+        assert node.v.dtype == torch.float64
+        assert torch.equal(node.v, plain.v)
+    with FlopCounterMode(display=False):
+        other(x_seq)
+    assert type(other.v) is TwoTensor
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("step_mode", ["s", "m"])
+def test_torch_jit_sees_the_lines(step_mode):
+    """A kernel's results are constants to it."""
+    node, plain = (neuron.LIFNode(step_mode=step_mode, backend=b) for b in ("auto", "eager"))
+    given, other = 2 * sequence((3, 4)), 2 * sequence((3, 4), seed=1)
+    for _ in range(3):
+        node.reset()
+        node(given)
+    node.reset()
+    traced = torch.jit.trace(node, (given,), check_trace=False)
+    assert torch.equal(traced(other), plain(other))
+    named = neuron.LIFNode(step_mode=step_mode, backend="torch")
+    with pytest.raises(RuntimeError, match="torch.jit.trace .* use backend='auto'"):
+        torch.jit.trace(named, (given,), check_trace=False)
 
 
 class Lines(surrogate.Surrogate):

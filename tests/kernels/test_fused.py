@@ -10,6 +10,7 @@ from cases import NEURONS, TOLERANCE, sequence
 from reference import relative_error
 from torch import nn
 from torch.autograd import forward_ad
+from torch.testing._internal.two_tensor import TwoTensor
 
 from spikeframe import functional, kernels, memory, neuron, surrogate
 
@@ -229,6 +230,25 @@ def test_what_only_eager_serves_runs_eagerly_or_says_why():
 
 class Sub(torch.Tensor):
     """A tensor of another class."""
+
+
+@pytest.mark.parametrize("name", ["tau", "v"])
+def test_parameters_and_states_of_another_class_run_by_the_lines(name):
+    """Some have no memory of their own, which a kernel would go through."""
+    x_seq, value = sequence((3,)), torch.full((3,), 2.5)
+    for backend in ("auto", "eager", *FUSED):
+        node = neuron.LIFNode(step_mode="m", backend=backend)
+        setattr(node, name, TwoTensor(value, value.clone()))
+        if backend in FUSED:
+            with pytest.raises(RuntimeError, match="a TwoTensor, not a plain tensor"):
+                node(x_seq)
+            continue
+        node(x_seq)
+        plain = neuron.LIFNode(step_mode="m", backend="eager")
+        setattr(plain, name, value)
+        plain(x_seq)
+        assert torch.equal(node.v.a, plain.v)
+        assert torch.equal(node.v.b, plain.v)
 
 
 @pytest.mark.parametrize("backend", FUSED)
