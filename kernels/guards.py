@@ -48,6 +48,7 @@ class Guards:
         self._chains: dict[tuple[type, str], Any] = {}
         self._names: dict[int, tuple[dict[str, Any], dict[str, Any]]] = {}
         self._keys: dict[str, tuple[str, ...]] = {}
+        self._codes: dict[types.FunctionType, tuple[types.CodeType, Any]] = {}
         self._facts: list[tuple[Callable[[Any], Any], Any]] = []
         self._same_as_then: Callable[[Any], bool] | None = None
 
@@ -70,6 +71,14 @@ class Guards:
     def keys(self, name: str, keys: tuple[str, ...]) -> None:
         """The node's attribute is a dictionary of these keys in this order."""
         self._keys[name] = keys
+
+    def cls(self, path: str, cls: type) -> None:
+        """The node, or what it holds there, is of this very class."""
+        self._owner(path).cls = cls
+
+    def code(self, function: types.FunctionType) -> None:
+        """A function has the code that it has now: who reloads a module puts another into it."""
+        self._codes[function] = function.__code__, function.__defaults__
 
     def of_class(self, path: str, name: str, found: Any) -> None:
         """The class gives ``found`` for a name, and no attribute of the instance hides it."""
@@ -157,6 +166,8 @@ class Guards:
         for name, keys in self._keys.items():
             terms.append(f"(*{reading('node', name)},) == {text.bind(keys)}")
         same = text.bind(_same)
+        for function, (code, _) in self._codes.items():
+            terms.append(f"{text.bind(function)}.__code__ is {text.bind(code)}")
         terms += [f"{same}({text.bind(f)}(node), {text.bind(v)})" for f, v in self._facts]
         return terms, places
 
@@ -172,7 +183,7 @@ class Guards:
         for (owner, name), found in self._chains.items():
             if owner.__dict__.get(name, ABSENT) is not found:
                 return False
-        return True
+        return all((f.__code__, f.__defaults__) == then for f, then in self._codes.items())
 
 
 class _Owner:
@@ -184,12 +195,14 @@ class _Owner:
         self.of_class: dict[str, Any] = {}
         self.empty: dict[str, None] = {}
         self.absent: list[str] = []
+        self.cls: type | None = None
 
     def hold(self, owner: Any) -> bool:
         """Whether they hold of an object."""
         cls = type(owner)
         return (
-            all(_same(getattr(owner, name), then) for name, then in self.values.items())
+            self.cls in (None, cls)
+            and all(_same(getattr(owner, name), then) for name, then in self.values.items())
             and all(kind(getattr(owner, name)) == then for name, then in self.kinds.items())
             and self.of_class.keys().isdisjoint(owner.__dict__)
             and all(_same(getattr(cls, name), then) for name, then in self.of_class.items())
@@ -200,6 +213,8 @@ class _Owner:
     def write(self, text: Written, path: str, places: dict[str, str]) -> list[str]:
         """Write them out, for the object that a local variable names."""
         place, terms = places[path], []
+        if self.cls is not None:
+            terms.append(f"type({place}) is {text.bind(self.cls)}")
         for name, then in self.values.items():
             inner = places.get(f"{path}.{name}" if path else name)
             terms.append(f"{inner or reading(place, name)} is {text.bind(then)}")

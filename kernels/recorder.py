@@ -57,6 +57,7 @@ class Recorder:
         for name in path.split(".") if path else ():
             owner = getattr(owner, name)
         cls = type(owner)
+        self.guards.cls(path, cls)
         # type(self) cannot be made to lie, but its name can.
         names = {"__slots__": (), "__module__": cls.__module__, "__qualname__": cls.__qualname__}
         stand_in: Any = object.__new__(type(cls.__name__, (_StandIn,), names))

@@ -5,6 +5,7 @@ lines are read as bytecode, before they run.
 """
 
 import dis
+import os
 import sys
 import time
 import types
@@ -20,7 +21,16 @@ __all__ = ["Scope", "is_library"]
 
 _LIBRARIES = frozenset(sys.stdlib_module_names) | {"torch", "numpy"}
 _REFUSED_BUILTINS = ("globals", "locals", "eval", "exec", "open", "input", "id", "__import__")
-_CHANGING = (time.time, time.perf_counter, time.monotonic, torch.is_grad_enabled)
+_CLOCKS = ("time", "perf_counter", "monotonic", "process_time", "thread_time")
+_CHANGING = (
+    *(getattr(time, f"{name}{unit}") for name in _CLOCKS for unit in ("", "_ns")),
+    os.getenv,
+    torch.get_num_threads,
+    torch.is_anomaly_enabled,
+    torch.is_autocast_enabled,
+    torch.is_grad_enabled,
+    torch.is_inference_mode_enabled,
+)
 # ABSENT stands for a name that is not bound yet: reading it raises when the step runs.
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodDescriptorType)
 
@@ -51,6 +61,7 @@ class Scope:
         if function in self._seen or is_library(function.__module__):
             return
         self._seen.add(function)
+        self.guards.code(function)
         self.codes.append(function.__code__)
         try:
             self._read(function, owner)

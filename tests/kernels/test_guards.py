@@ -13,8 +13,12 @@ class Node(nn.Module):
 
     scale = 2.0
 
-    def method(self):
-        return 1
+    def method(self, given=1):
+        return given
+
+
+class Kin(Node):
+    """One with the same of everything."""
 
 
 def guarded(node):
@@ -35,6 +39,8 @@ def guarded(node):
     guards.keys("stores", tuple(node.stores))
     guards.in_namespace(globals(), "BOUND", BOUND)
     guards.in_namespace(globals(), "UNBOUND", ABSENT)
+    guards.cls("", Node)
+    guards.code(Node.method)
     guards.fact(lambda node: (node.tau > 1, "x"), (True, "x"))
     assert guards.hold(node)
     assert guards._same_as_then(node)
@@ -85,6 +91,10 @@ CHANGES = {
     "kind of a tensor": lambda node, patch: setattr(node, "weight", nn.Parameter(torch.ones(4))),
     "method": lambda node, patch: patch.setattr(Node, "method", lambda self: 2),
     "method, hidden": lambda node, patch: setattr(node, "method", Node.method),
+    "code, as by a reload": lambda node, patch: patch.setattr(
+        Node.method, "__code__", (lambda self, given=1: 2).__code__
+    ),
+    "class": lambda node, patch: patch.setattr(node, "__class__", Kin),
     "class attribute": lambda node, patch: patch.setattr(Node, "scale", 3.0),
     "class attribute, new": lambda node, patch: patch.setattr(Node, "missing", 3, raising=False),
     "absent": lambda node, patch: setattr(node, "extra", 1),
@@ -124,6 +134,11 @@ def test_equal_values_hold_too(node, monkeypatch):
     monkeypatch.setitem(globals(), "BOUND", (1.0, text))
     node.tau, node.inner.alpha = 9.0, 9.0
     node.weight = nn.Parameter(torch.zeros(3))
+    monkeypatch.setattr(Node.method, "__code__", Node.method.__code__.replace())
+    assert guards.hold(node)
+    monkeypatch.setattr(Node.method, "__defaults__", (2,))
+    assert not guards.hold(node)
+    monkeypatch.setattr(Node.method, "__defaults__", (1,))
     assert guards.hold(node)
     node.flag = (thousand, -0.5)
     assert not guards.hold(node)

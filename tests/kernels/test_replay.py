@@ -159,6 +159,7 @@ def _other_charge(self, x):
         (neuron.BaseNode, "tau", property(lambda self: 1.5)),
         (surrogate.ATan, "fire", lambda self, u: (u > 0.2).to(u.dtype)),
         (surrogate.ATan, "alpha", property(lambda self: 9.0)),
+        (neuron.LIFNode.neuronal_charge, "__code__", _other_charge.__code__),
     ],
 )
 def test_a_changed_class_is_what_runs(backend, monkeypatch, owner, name, value):
