@@ -46,9 +46,10 @@ def schedule(code: Code, carried: tuple[str, ...], at: int, exact: set[str]) -> 
         at: Its results from this one on are the carried values' successors.
         exact: Values that must not differ by a bit from those of other calls.
     """
-    code, successors = _with_successors(code, carried, at)
     once, uniform = _uniform(code)
     forced = {line.target for line in code.lines if line.op in POSITIONAL} & exact - uniform
+    recurrent = _recurrent(code, carried, uniform, forced)
+    code, successors = _with_successors(code, carried, at, recurrent)
     recurrent = _recurrent(code, carried, uniform, forced)
     needed = ancestors(code, {*successors, *forced})
     rest = [line for line in code.lines if line.target not in uniform]
@@ -71,11 +72,11 @@ def schedule(code: Code, carried: tuple[str, ...], at: int, exact: set[str]) -> 
 
 
 def _with_successors(
-    code: Code, carried: tuple[str, ...], at: int
+    code: Code, carried: tuple[str, ...], at: int, recurrent: set[str]
 ) -> tuple[Code, tuple[str, ...]]:
-    """Every carried value's successor as a line of its own."""
+    """Every carried value's successor as a line of its own, which goes step by step."""
     lines, results, successors = list(code.lines), list(code.results), list[str]()
-    targets = {line.target for line in lines}
+    targets = recurrent - {*carried}
     for i in range(len(carried)):
         result = results[at + i]
         if not isinstance(result, str) or result not in targets or result in successors:

@@ -53,6 +53,22 @@ def test_a_leaky_sum_steps_only_through_its_sum():
     assert plan.next == ("t3",)
 
 
+def test_a_state_that_forgets_itself_is_copied():
+    """What it becomes is computed for many steps at once, or once for all."""
+    lines = (
+        Line("t0", "abs", ("x0",)),
+        Line("t1", "mul", ("p0", 0.5)),
+        Line("t2", "add", ("v0", "v1")),
+    )
+    plan = schedule(Code(lines, ("t2", "t0", "t1")), ("v0", "v1"), 1, set())
+    assert [line.target for line in (*plan.once, *plan.before)] == ["t1", "t0"]
+    assert [(line.op, line.operands) for line in plan.step] == [
+        ("copy", ("t0",)),
+        ("copy", ("t1",)),
+    ]
+    assert plan.next == ("n0", "n1")
+
+
 def test_a_state_that_stays_is_copied():
     plan = schedule(Code((), ("x0", "v0")), ("v0",), 1, set())
     assert [(line.op, line.operands) for line in plan.step] == [("copy", ("v0",))]

@@ -6,6 +6,7 @@ from cases import NEURONS, RESETS, TOLERANCE, sequence
 from reference import relative_error
 from spikeframe.kernels import torch_program
 from spikeframe.kernels.cache import traced
+from torch import nn
 
 from spikeframe import neuron, surrogate
 
@@ -49,6 +50,28 @@ def test_every_tiling_gives_the_eager_results(case, v_reset, detach_reset, tile,
     size = (3, 67) if tile[0] > 1 else (3,)
     for dtype in (torch.float32, torch.float64):
         compare(case, sequence(size, dtype=dtype), v_reset=v_reset, detach_reset=detach_reset)
+
+
+class Change(neuron.BaseNode):
+    """Remembers what does not depend on what it remembered."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.gain = nn.Parameter(torch.tensor([0.5, 0.6, 0.7]))
+        self.register_memory("last", 0.0)
+        self.register_memory("level", 0.0)
+
+    def neuronal_charge(self, x):
+        self.v = 0.9 * self.v + (x - self.last).abs() * self.level
+        self.last = torch.relu(x)
+        self.level = torch.full_like(x, 0.5) * self.gain
+
+
+@pytest.mark.parametrize("tile", TILES, ids=str)
+def test_states_that_forget_themselves(tile, monkeypatch):
+    monkeypatch.setattr(torch_program, "TILE", tile[0])
+    monkeypatch.setattr(torch_program, "WIDTH", tile[1])
+    compare(Change, 2.0 * sequence((67, 3) if tile[0] > 1 else (2, 3)))
 
 
 @pytest.mark.parametrize("tile", [*TILES, (64, 64)], ids=str)
