@@ -4,6 +4,7 @@ A trace bakes them in, so those that can be compared become guards and the rest 
 lines are read as bytecode, before they run.
 """
 
+import builtins
 import dis
 import os
 import sys
@@ -107,10 +108,10 @@ class Scope:
         self, name: str, following: Any, function: types.FunctionType, owner: type
     ) -> None:
         namespace = function.__globals__
-        if name not in namespace:
-            self._read_builtin(name, following, function)
+        if name not in namespace and hasattr(builtins, name):
+            self._read_builtin(name, following)
             return
-        value = namespace[name]
+        value = namespace.get(name, ABSENT)
         self.guards.in_namespace(namespace, name, value)
         for attribute in _attributes(following):
             _check_class(name, value)
@@ -126,7 +127,7 @@ class Scope:
             value = found
         self._accept(name, value, owner)
 
-    def _read_builtin(self, name: str, following: Any, function: types.FunctionType) -> None:
+    def _read_builtin(self, name: str, following: Any) -> None:
         if name in _REFUSED_BUILTINS:
             raise Untraceable(f"calls {name}, whose result a trace cannot keep")
         if name == "type" and "__name__" not in [line.argval for line in following]:
