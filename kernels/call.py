@@ -132,11 +132,13 @@ def why_not_parameters(parameters: Sequence[Any], x_seq: Tensor) -> str | None:
     for p in parameters:
         if not isinstance(p, Tensor):
             continue
+        # A tensor of no dimension does not widen what has some.
+        widens = p.dim() > 0 or x_seq.dim() < 2
         if p.is_complex():
             return f"a parameter is {p.dtype}"
         if p.device != x_seq.device and p.dim() > 0:
             return f"a parameter is on {p.device} but the input is on {x_seq.device}"
-        if p.dtype == torch.float64 and p.dim() > 0 and x_seq.dtype != torch.float64:
+        if p.dtype == torch.float64 and widens and x_seq.dtype != torch.float64:
             return (
                 f"a float64 parameter of shape {list(p.shape)} makes the states float64 for a "
                 f"{x_seq.dtype} input: call net.float()"

@@ -105,6 +105,8 @@ def test_why_a_parameter_is_left_to_the_lines():
         found = why_not_parameters(parameters, X)
         assert found is None if reason is None else found.startswith(reason)
     assert why_not_parameters([wide], X.double()) is None
+    assert "of shape [] makes" in why_not_parameters([wide[0]], X[:, 0, 0])
+    assert why_not_parameters([wide[0]], X[:, 0]) is None
 
 
 def test_a_parameter_that_enlarges_is_told_apart():
