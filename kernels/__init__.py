@@ -8,7 +8,7 @@ from .eager import check_sequences, loop_over_time
 from .guards import finds_like_torch
 from .recompute import check_save
 from .replay import replayed
-from .stepping import stepped
+from .stepping import is_counted, stepped
 
 __all__ = [
     "BACKENDS",
@@ -21,6 +21,7 @@ __all__ = [
     "choose",
     "explain",
     "finds_like_torch",
+    "is_counted",
     "loop_over_time",
     "replayed",
     "stepped",

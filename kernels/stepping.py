@@ -8,13 +8,15 @@ import weakref
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
+from torch._C._dynamo import eval_frame
 
 from . import capture, replay
 from .backend import choose
 from .call import Call
 
-__all__ = ["stepped"]
+__all__ = ["is_counted", "stepped"]
 
 # So many steps run by the node's lines before one is run, or tried again, by a kernel: then after
 # twice as many, and so on.
@@ -24,6 +26,15 @@ PATIENCE = 16
 _SLOWER = ("torch", "eager")
 
 _STEPS: "weakref.WeakKeyDictionary[Any, int]" = weakref.WeakKeyDictionary()
+
+
+def is_counted() -> bool:
+    """Whether somebody sees what steps save for their backward.
+
+    A checkpoint does, and expects of its recomputation the same number of tensors: lines and
+    kernels save others.
+    """
+    return torch._C._autograd._top_saved_tensors_default_hooks(False) is not None
 
 
 def stepped(node: Any, inputs: Sequence[Any]) -> Tensor | None:
@@ -36,6 +47,8 @@ def stepped(node: Any, inputs: Sequence[Any]) -> Tensor | None:
     count = _STEPS[node] = _STEPS.get(node, 0) + 1
     if count < PATIENCE or count & (count - 1) or capture.is_captured(inputs):
         return None
+    if callable(eval_frame.get_eval_frame_callback()):
+        return None  # it would compile the engine's own functions
     call = Call(node, inputs)
     row = choose(node, "auto", inputs[0].device, call)
     if row.engine is None or row.name in _SLOWER:

@@ -253,7 +253,7 @@ class TracedModule(MemoryModule):
         if self.step_mode == "m":
             return self.multi_step_forward(x, *inputs)
         is_named = self.backend not in ("auto", "eager")
-        if self.backend == "eager" or (torch.compiler.is_compiling() and not is_named):
+        if not is_named and self._steps_by_lines():
             self._enter(x)
             return self.eager_step(x, *inputs)
         seqs = [_as_sequence(value) for value in (x, *inputs)]
@@ -262,6 +262,9 @@ class TracedModule(MemoryModule):
             self._enter(x)
             spikes = (kernels.run if is_named else kernels.stepped)(self, seqs)
         return self.eager_step(x, *inputs) if spikes is None else spikes.squeeze(0)
+
+    def _steps_by_lines(self) -> bool:
+        return self.backend == "eager" or torch.compiler.is_compiling() or kernels.is_counted()
 
     @skippable
     def _enter(self, x: Tensor) -> None:

@@ -1,11 +1,14 @@
 """Single steps by a kernel: after a few by the lines, and the same."""
 
+import copy
+
 import pytest
 import torch
 from cases import sequence
 from spikeframe.kernels import stepping
+from torch import nn
 
-from spikeframe import functional, kernels, neuron, surrogate
+from spikeframe import functional, kernels, memory, neuron, surrogate
 
 pytestmark = pytest.mark.skipif(
     kernels.why_not(neuron.IFNode(), "cpp") is not None, reason="needs a C++ compiler"
@@ -106,3 +109,34 @@ def test_torch_compile_sees_the_lines():
     with torch.no_grad():
         for _ in range(2 * stepping.PATIENCE):
             assert torch.equal(step(x), twin(x))
+
+
+class Loop(nn.Module):
+    """Goes through time by itself."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.node = nn.Linear(3, 3), neuron.LIFNode(tau=3.0)
+
+    def forward(self, x_seq):
+        return torch.stack([self.node(self.layer(x)) for x in x_seq])
+
+
+def test_a_recomputation_saves_what_the_forward_saved():
+    """Which a checkpoint counts, whenever the kernel takes over."""
+    net, x_seq = Loop(), sequence((4, 3), stepping.PATIENCE - 4).requires_grad_()
+    twin = copy.deepcopy(net)
+    twin.node.backend = "eager"
+    for _ in range(4):
+        results = []
+        for one, run in ((net, lambda x: memory.checkpoint(net, x)), (twin, twin)):
+            functional.reset_net(one)
+            grads = torch.autograd.grad(run(x_seq).sum(), [x_seq, *one.parameters()])
+            results.append(grads)
+        torch.testing.assert_close(*results)
+    functional.reset_net(net)
+    with torch.no_grad():
+        net(x_seq)
+        net(x_seq)
+    functional.detach_net(net)
+    assert runs_by_kernel(net.node, x_seq[0].detach().clone())
