@@ -50,7 +50,7 @@ class Guards:
         self._keys: dict[str, tuple[str, ...]] = {}
         self._codes: dict[types.FunctionType, tuple[types.CodeType, Any]] = {}
         self._facts: list[tuple[Callable[[Any], Any], Any]] = []
-        self._same_as_then: Callable[[Any], bool] | None = None
+        self.same_as_then: Callable[[Any], bool] | None = None
 
     def value(self, path: str, name: str, value: Any) -> None:
         """The attribute is this value."""
@@ -116,11 +116,11 @@ class Guards:
 
     def hold(self, node: Any) -> bool:
         """Whether everything still is as it was."""
-        if self._same_as_then is None:
+        if self.same_as_then is None:
             text = Written(("node",), CHANGED)
             text.require(["True", *self.write(text, node)[0]])
-            self._same_as_then = text.function("True")
-        return bool(self._same_as_then(node)) or self.are_equal(node)
+            self.same_as_then = text.function("True")
+        return bool(self.same_as_then(node)) or self.are_equal(node)
 
     def are_equal(self, node: Any) -> bool:
         """Whether everything still is as it was, where not every object is the same."""

@@ -13,7 +13,7 @@ from .operator import BACKWARD, FORWARD, LIBRARY, Spec
 from .program import Program
 from .transforms import FORWARD_MODE, SECOND, is_transformed
 
-__all__: list[str] = []
+__all__ = ["moved", "spread"]
 
 Tensors = Sequence[Tensor]
 
@@ -142,9 +142,9 @@ def _map_forward(
     step = _rank(x_seqs[0], dims[0][0]) - 1
     program = Spec(*spec).program
     results = FORWARD(
-        _moved(x_seqs, dims[0], 1, size),
-        _moved(states, dims[1], 0, size),
-        _spread(tensors, dims[2], step),
+        moved(x_seqs, dims[0], 1, size),
+        moved(states, dims[1], 0, size),
+        spread(tensors, dims[2], step),
         *spec,
     )
     n = program.n_outputs
@@ -167,13 +167,13 @@ def _map_backward(
     size = torch.Size((size[0], batch, *size[1:]))
     results = BACKWARD(
         [
-            *_moved(grads[:n], dims[0][:n], 1, batch),
-            *_moved(grads[n:], dims[0][n:], 0, batch),
+            *moved(grads[:n], dims[0][:n], 1, batch),
+            *moved(grads[n:], dims[0][n:], 0, batch),
         ],
-        _moved(saved, dims[1], 1, batch),
-        _moved(x_seqs, dims[2], 1, batch),
-        _moved(states, dims[3], 0, batch),
-        _spread(tensors, dims[4], len(size) - 2),
+        moved(saved, dims[1], 1, batch),
+        moved(x_seqs, dims[2], 1, batch),
+        moved(states, dims[3], 0, batch),
+        spread(tensors, dims[4], len(size) - 2),
         *spec,
         size,
         torch.empty(size, device="meta").stride(),
@@ -186,31 +186,31 @@ def _rank(tensor: Tensor, dim: int | None) -> int:
     return tensor.dim() - (dim is not None)
 
 
-def _moved(tensors: Sequence[Any], dims: Sequence[int | None], to: int, size: int) -> list[Any]:
+def moved(tensors: Sequence[Any], dims: Sequence[int | None], to: int, size: int) -> list[Any]:
     """Tensors with the mapped axis at ``to``; those that are not mapped are repeated."""
-    moved: list[Any] = []
+    found: list[Any] = []
     for tensor, dim in zip(tensors, dims, strict=True):
         if tensor is None:
-            moved.append(None)
+            found.append(None)
         elif dim is not None:
-            moved.append(tensor.movedim(dim, to).contiguous())
+            found.append(tensor.movedim(dim, to).contiguous())
         else:
             shape = (*tensor.shape[:to], size, *tensor.shape[to:])
-            moved.append(tensor.unsqueeze(to).expand(shape).contiguous())
-    return moved
+            found.append(tensor.unsqueeze(to).expand(shape).contiguous())
+    return found
 
 
-def _spread(tensors: Tensors, dims: Sequence[int | None], step: int) -> list[Tensor]:
+def spread(tensors: Tensors, dims: Sequence[int | None], step: int) -> list[Tensor]:
     """Parameters that broadcast to [size, N, \\*], those that are mapped with it first."""
-    spread = []
+    found = []
     for tensor, dim in zip(tensors, dims, strict=True):
         if dim is None:
-            spread.append(tensor)
+            found.append(tensor)
         else:
             first = tensor.movedim(dim, 0)
             ones = (1,) * (step - first.dim() + 1)
-            spread.append(first.reshape(first.shape[0], *ones, *first.shape[1:]))
-    return spread
+            found.append(first.reshape(first.shape[0], *ones, *first.shape[1:]))
+    return found
 
 
 LIBRARY.impl("multi_step", _forward, "Autograd")

@@ -35,7 +35,7 @@ class Parameters:
         self.paths = tuple(sorted(paths))
         self._numbers = _reader(self.paths)
         # Both at once, for another thread may be doing the same.
-        self._last: tuple[tuple[Any, ...] | None, Values] = (None, ())
+        self.last: tuple[tuple[Any, ...] | None, Values] = (None, ())
 
     def __call__(self, node: Any) -> Values:
         """Their values now."""
@@ -48,13 +48,13 @@ class Parameters:
             numbers: What is at ``paths`` of the node now.
             node: The node.
         """
-        then, values = self._last
+        then, values = self.last
         if then is None or not all(map(operator.is_, numbers, then)):
             values = tuple(uniform.evaluate(node) for uniform in self._uniforms)
             kept = list(values)
             for i in self._changing:
                 kept[i] = 0.0
-            self._last = numbers, tuple(kept)
+            self.last = numbers, tuple(kept)
             return values
         if not self._changing:
             return values

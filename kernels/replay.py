@@ -29,7 +29,7 @@ Values = Sequence[Tensor | float]
 # Calls of a node that are kept: a batch and the last of an epoch, in training and without.
 MOST_KEPT = 4
 
-_KEPT: "weakref.WeakKeyDictionary[Any, tuple[Replay, ...]]" = weakref.WeakKeyDictionary()
+KEPT: "weakref.WeakKeyDictionary[Any, tuple[Replay, ...]]" = weakref.WeakKeyDictionary()
 
 # What the latest calls of a node were like; one like none of them is not worth to be kept.
 _LATEST: "weakref.WeakKeyDictionary[Any, tuple[Any, ...]]" = weakref.WeakKeyDictionary()
@@ -59,7 +59,7 @@ def replayed(node: Any, inputs: Sequence[Any]) -> Tensor | None:
     """
     if torch.compiler.is_compiling() or callable(eval_frame.get_eval_frame_callback()):
         return None
-    for replay in _KEPT.get(node, ()):
+    for replay in KEPT.get(node, ()):
         spikes = replay.run(node, inputs)
         if spikes is not None:
             return spikes
@@ -72,11 +72,11 @@ def _keep(engine: Engine, node: Any, ready: Ready, at_once: bool) -> None:
     strides = tuple([x_seq.stride() for x_seq in ready.x_seqs])
     settings = node.backend, torch.get_default_dtype()
     kind = (engine, ready.known, *settings, x.shape, x.dtype, x.device, strides)
-    latest, kept = _LATEST.get(node, ()), _KEPT.get(node, ())
+    latest, kept = _LATEST.get(node, ()), KEPT.get(node, ())
     if kind not in latest and not at_once:
         _LATEST[node] = (kind, *latest)[:MOST_KEPT]
     elif all(replay.kind != kind for replay in kept):
-        _KEPT[node] = (Replay(engine, node, ready, kind), *kept)[:MOST_KEPT]
+        KEPT[node] = (Replay(engine, node, ready, kind), *kept)[:MOST_KEPT]
 
 
 class Replay:
@@ -97,7 +97,7 @@ class Replay:
         self._brought = _written_out(node, ready, self._layout)
         self._kinds = tuple(map(_kind, ready.parameters))
         self._tensors = [i for i, kind in enumerate(self._kinds) if kind is not None]
-        self._launches: dict[tuple[int, ...] | None, Launch | SmallLaunch] = {}
+        self.launches: dict[tuple[int, ...] | None, Launch | SmallLaunch] = {}
 
     def run(self, node: Any, inputs: Sequence[Any]) -> Tensor | None:
         """The spikes, or None where the call is not like that one."""
@@ -109,7 +109,7 @@ class Replay:
         if self._tensors and tuple(map(_kind, parameters)) != self._kinds:
             return None
         wanted = self._wanted(inputs, states, parameters) if torch.is_grad_enabled() else None
-        launch = self._launches.get(wanted) or self._new_launch(wanted, parameters)
+        launch = self.launches.get(wanted) or self._new_launch(wanted, parameters)
         if launch is None:
             return None
         spikes, last = launch.run(inputs, states, parameters)
@@ -141,7 +141,7 @@ class Replay:
             launch = SmallLaunch(program, layout, parameters, self._strides)
         else:
             launch = Launch(engine, program, layout, parameters)
-        self._launches[wanted] = launch
+        self.launches[wanted] = launch
         return launch
 
 

@@ -43,7 +43,7 @@ def guarded(node):
     guards.code(Node.method)
     guards.fact(lambda node: (node.tau > 1, "x"), (True, "x"))
     assert guards.hold(node)
-    assert guards._same_as_then(node)
+    assert guards.same_as_then(node)
     return guards
 
 

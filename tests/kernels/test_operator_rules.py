@@ -5,7 +5,7 @@ import torch
 from cases import NEURONS, sequence
 from operator_calls import call_of
 from spikeframe.kernels.operator import BACKWARD, FORWARD
-from spikeframe.kernels.operator_rules import _moved, _spread
+from spikeframe.kernels.operator_rules import moved, spread
 from spikeframe.kernels.parse import parse
 from torch.func import vmap
 
@@ -19,22 +19,22 @@ BITS = {"surrogate_function": surrogate.Rect(), "detach_reset": True}
 def test_the_mapped_axis_is_moved_or_made(dim, to):
     x = sequence((3, 2), T=5)
     size = 4 if dim is None else x.shape[dim]
-    (moved, nothing) = _moved([x, None], [dim, None], to, size)
+    found, nothing = moved([x, None], [dim, None], to, size)
     assert nothing is None
-    assert moved.is_contiguous()
+    assert found.is_contiguous()
     for i in range(size):
         expected = x if dim is None else x.select(dim, i)
-        assert torch.equal(moved.select(to, i), expected)
+        assert torch.equal(found.select(to, i), expected)
 
 
 @pytest.mark.parametrize("shape", [(), (5,), (3, 1), (3, 5)])
 def test_a_mapped_parameter_broadcasts_to_the_steps_of_its_own_call(shape):
     mapped = sequence(shape, T=4)
-    (spread,) = _spread([mapped], [0], 2)
+    (found,) = spread([mapped], [0], 2)
     step = torch.ones(4, 3, 5)
     for i in range(4):
-        assert torch.equal((step * spread)[i], step[i] * mapped[i])
-    (same,) = _spread([mapped], [None], 2)
+        assert torch.equal((step * found)[i], step[i] * mapped[i])
+    (same,) = spread([mapped], [None], 2)
     assert same is mapped
 
 

@@ -67,5 +67,5 @@ def test_no_tensor_is_kept():
     node = SimpleNamespace(w=torch.ones(2), a=2.0)
     parameters, _ = parameters_of(node, lambda of, counted: [of["w"] * of["a"], of["a"] * 1.5])
     parameters(node)
-    numbers, values = parameters._last
+    numbers, values = parameters.last
     assert not any(isinstance(value, torch.Tensor) for value in (*numbers, *values))

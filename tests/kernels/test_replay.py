@@ -306,12 +306,12 @@ def test_calls_of_ever_other_shapes_are_not_kept(backend):
     for size in range(1, 12):
         node.reset()
         node(sequence((size,)))
-    assert node not in replay._KEPT
+    assert node not in replay.KEPT
     for size in range(1, 8):
         for _ in range(2):
             node.reset()
             node(sequence((size,)))
-    assert len(replay._KEPT[node]) == replay.MOST_KEPT
+    assert len(replay.KEPT[node]) == replay.MOST_KEPT
 
 
 def test_copies_are_kept_apart_and_nodes_let_go(backend):
@@ -353,11 +353,11 @@ def test_threads_share_a_net_without_states(backend):
 def test_without_gradients_the_program_without_a_backward_runs(backend):
     node, x_seq = node_of(backend), sequence((3, 5)).requires_grad_()
     warm(node, x_seq)
-    (kept,) = replay._KEPT[node]
-    assert set(kept._launches) == {()}
+    (kept,) = replay.KEPT[node]
+    assert set(kept.launches) == {()}
     with torch.no_grad():
         assert is_replayed(node, x_seq)
-    assert set(kept._launches) == {(), None}
+    assert set(kept.launches) == {(), None}
 
 
 def test_cotangents_in_any_layout(backend):
