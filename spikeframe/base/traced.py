@@ -15,7 +15,7 @@ from .parameter import Scalar, check_flag, check_number, check_real
 from .skippable import are_skippable, skippable
 from .spikes import mark_spikes
 
-__all__ = ["TracedModule"]
+__all__ = ["TracedModule", "check_real_input"]
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -292,16 +292,21 @@ class TracedModule(MemoryModule):
 
     def check_input(self, x: Any) -> None:
         """Raise a TypeError unless the input is a real tensor."""
-        if not isinstance(x, Tensor):
-            raise TypeError(f"{Location(self)} takes a tensor, got {type(x).__name__}")
-        if x.is_complex():
-            raise TypeError(f"{Location(self)} takes real inputs, got {x.dtype}")
+        check_real_input(self, x)
 
     def in_state_precision(self, x: Any) -> Any:
         """An input as the step gets it."""
         if not isinstance(x, Tensor) or x.dtype in _PRECISIONS:
             return x
         return x.to(torch.float32)
+
+
+def check_real_input(module: nn.Module, x: Any) -> None:
+    """Raise a TypeError unless the input of a module is a real tensor."""
+    if not isinstance(x, Tensor):
+        raise TypeError(f"{Location(module)} takes a tensor, got {type(x).__name__}")
+    if x.is_complex():
+        raise TypeError(f"{Location(module)} takes real inputs, got {x.dtype}")
 
 
 def _as_sequence(value: Any) -> Any:

@@ -297,5 +297,6 @@ class _Representation(torch.autograd.Function):
 
 
 def _mean(x_seq: Tensor) -> Tensor:
+    """The mean over time, whose gradient is divided once, not at every step as torch's is."""
     dtype = torch.float64 if x_seq.dtype == torch.float64 else torch.float32
-    return x_seq.mean(0, dtype=dtype)
+    return x_seq.sum(0, dtype=dtype) / x_seq.shape[0]

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ..base.location import Location
 from .base_node import BaseNode
+from .feedback import run_in_own_dtype
 from .lif import LIFNode
 from .parameter import Scalar, check_flag, check_number
 
@@ -111,9 +112,8 @@ class MPBNBaseNode(BaseNode):
         """Charge, normalise, fire, reset."""
         self.v_float_to_tensor(x)
         self.neuronal_charge(x, *inputs)
-        self._check_shape(x)
         if self.vbn is not None:
-            self.v = self.vbn(self.v)
+            self.v = run_in_own_dtype(self.vbn, self.v)
         if self.folded is not None and self.training:
             self._follow(self.v.detach())
         distance = self.v - self.firing_threshold()
@@ -137,11 +137,13 @@ class MPBNBaseNode(BaseNode):
         """Values [C] in the shape that broadcasts to a step."""
         return values.reshape(-1, 1, 1) if self.of_images else values
 
-    def _check_shape(self, x: Tensor) -> None:
+    def state_like(self, x: Tensor) -> Tensor:
+        """The step itself, which must have the channels of the normalisation."""
         rest = ["H", "W"] if self.of_images else []
         if x.dim() != 2 + len(rest) or x.shape[1] != self.channels:
             wanted = ", ".join(["N", str(self.channels), *rest])
             raise ValueError(f"{Location(self)} takes steps [{wanted}], got {list(x.shape)}")
+        return x
 
     def _deviation(self) -> Tensor:
         return self.per_channel(torch.sqrt(self.sigma2 + self.folded.eps))

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from .. import base, surrogate
 
-__all__ = ["Node"]
+__all__ = ["Node", "check_surrogate"]
 
 
 class Node(base.TracedModule):
@@ -34,14 +34,15 @@ class Node(base.TracedModule):
         super().__init__(**options)
         if surrogate_function is None:
             surrogate_function = self.default_surrogate()
-        self.surrogate_function = _check_surrogate(surrogate_function)
+        self.surrogate_function = check_surrogate(surrogate_function)
 
     def default_surrogate(self) -> Callable[[Tensor], Tensor]:
         """What the neuron fires by unless it is told: a new ``surrogate.Sigmoid()``."""
         return surrogate.Sigmoid()
 
 
-def _check_surrogate(function: Any) -> Callable[[Tensor], Tensor]:
+def check_surrogate(function: Any) -> Callable[[Tensor], Tensor]:
+    """A function of one tensor; a TypeError for anything else, and for a class of one."""
     if not callable(function):
         raise TypeError(
             "surrogate_function must be callable, such as surrogate.ATan(), got "

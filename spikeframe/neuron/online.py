@@ -7,6 +7,7 @@ freed as soon as its loss is differentiated (``functional.ottt_online_training``
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ..base import SingleStepModule
@@ -98,7 +99,9 @@ class OTTTLIFNode(SingleStepModule, _OnlineLIFNode):
         """Reset the membrane; in training mode, remember the spike."""
         super().neuronal_reset(spike)
         if self.training:
-            self.trace = self.trace * (1.0 - 1.0 / self.tau) + spike.detach()
+            # Nor has a learned tau a gradient by it, which would tie the steps together again.
+            with torch.no_grad():
+                self.trace = self.trace * (1.0 - 1.0 / self.tau) + spike
 
     def forward(self, x: Tensor, *inputs: Any) -> Any:
         r"""Spikes [N, \*]; in training mode a list of spikes and trace."""

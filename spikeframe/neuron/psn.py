@@ -15,71 +15,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .. import base, kernels, surrogate
+from .. import base
 from ..base.location import Location
+from .parallel import ParallelNode, check_steps, product_over_time, weighted
 from .parameter import check_number
 from .window import window_sum
 
 __all__ = ["PSN", "MaskedPSN", "SlidingPSN"]
 
 
-class _ParallelNode(base.MemoryModule):
-    """What parallel spiking neurons share: a potential of the whole sequence, and its spikes."""
-
-    def __init__(
-        self,
-        surrogate_function: Callable[[Tensor], Tensor] | None,
-        step_mode: str,
-        backend: str,
-    ) -> None:
-        super().__init__()
-        self.surrogate_function = (
-            surrogate.ATan() if surrogate_function is None else surrogate_function
-        )
-        self.step_mode = step_mode
-        self.backend = backend
-
-    @property
-    def backend(self) -> str:
-        """'auto' or 'eager': torch's own operations. Another one raises at a call."""
-        return self._backend
-
-    @backend.setter
-    def backend(self, backend: str) -> None:
-        self._backend = kernels.check_name(backend)
-
-    @property
-    def supported_backends(self) -> tuple[str, ...]:
-        """The backends of this version; ``kernels.why_not`` tells what keeps one from a case."""
-        return ("auto", *kernels.BACKENDS)
-
-    def potential(self, x_seq: Tensor) -> Tensor:
-        r"""H of every step, [T, N, \*]."""
-        raise NotImplementedError(f"{type(self).__name__} must define potential(x_seq)")
-
-    def single_step_forward(self, x: Tensor) -> Tensor:
-        """A step has no lines of its own."""
-        raise RuntimeError("sums over the steps of a sequence, by torch's own operations")
-
-    def multi_step_forward(self, x_seq: Tensor) -> Tensor:
-        """The potential of the whole sequence, then its spikes."""
-        kernels.check_sequences((x_seq,))
-        if self.backend not in ("auto", "eager"):
-            kernels.choose(self, self.backend, x_seq.device)  # says why not
-        return self.fire(self.potential(self.in_precision(x_seq)), x_seq)
-
-    def fire(self, h: Tensor, x: Tensor) -> Tensor:
-        """Spikes in the dtype of the input."""
-        spikes = self.surrogate_function(h)
-        return spikes.to(x.dtype) if x.is_floating_point() else spikes
-
-    def in_precision(self, x: Tensor) -> Tensor:
-        """The input in the dtype of the weights, at least float32."""
-        dtype = next(self.parameters()).dtype
-        return x.to(dtype if dtype == torch.float64 else torch.float32)
-
-
-class PSN(base.MultiStepModule, _ParallelNode):
+class PSN(base.MultiStepModule, ParallelNode):
     r"""Parallel spiking neuron: every step sees the whole sequence.
 
     .. math::
@@ -128,7 +73,7 @@ class PSN(base.MultiStepModule, _ParallelNode):
         return f"T={self.T}"
 
 
-class MaskedPSN(_ParallelNode):
+class MaskedPSN(ParallelNode):
     r"""Parallel spiking neuron whose steps come to see only the last k steps.
 
     .. math::
@@ -182,11 +127,13 @@ class MaskedPSN(_ParallelNode):
     ) -> None:
         super().__init__(surrogate_function, step_mode, backend)
         self.k, self.T = check_steps("k", k), check_steps("T", T)
+        if k > T:
+            raise ValueError(f"k must be at most T, the steps of a sequence, got k={k} and T={T}")
         self.register_memory("time_step", 0)
         self.register_memory("queue", ())
         ones = torch.ones(T, T)
         self.register_buffer("mask0", ones.tril() * ones.triu(1 - k))
-        self.register_buffer("_lambda_", torch.tensor(check_number("lambda_init", lambda_init)))
+        self.register_buffer("_lambda_", torch.tensor(_check_lambda("lambda_init", lambda_init)))
         self.weight = nn.Parameter(torch.empty(T, T))
         self.bias = nn.Parameter(torch.full((T, 1), -1.0))
         nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
@@ -198,7 +145,7 @@ class MaskedPSN(_ParallelNode):
 
     @lambda_.setter
     def lambda_(self, value: float) -> None:
-        self._lambda_.fill_(value)
+        self._lambda_.fill_(_check_lambda("lambda_", value))
 
     def masked_weight(self) -> Tensor:
         """The weights that are in force, [T, T]."""
@@ -229,7 +176,7 @@ class MaskedPSN(_ParallelNode):
             )
         queue = (*self.queue, self.in_precision(x))[-self.k :]
         weight = self.masked_weight()[t, t + 1 - len(queue) : t + 1]
-        h = _weighted(weight, queue) + self.bias[t]
+        h = weighted(weight, queue) + self.bias[t].to(queue[0].dtype)
         self.queue, self.time_step = queue, t + 1
         return self.fire(h, x)
 
@@ -239,7 +186,7 @@ class MaskedPSN(_ParallelNode):
         return f"k={self.k}, T={self.T}, lambda_={lambda_}, step_mode={self.step_mode}"
 
 
-class SlidingPSN(_ParallelNode):
+class SlidingPSN(ParallelNode):
     r"""Parallel spiking neuron whose steps all see the last k steps with the same weights.
 
     .. math::
@@ -296,8 +243,9 @@ class SlidingPSN(_ParallelNode):
     def potential(self, x_seq: Tensor) -> Tensor:
         r"""H of every step, [T, N, \*], with the inputs of earlier calls."""
         self._check_queue(x_seq[0])
+        weight, bias = self.weight.to(x_seq.dtype), self.bias.to(x_seq.dtype)
         with torch.autocast(x_seq.device.type, enabled=False):
-            return window_sum(x_seq, self.weight, self.queue) + self.bias
+            return window_sum(x_seq, weight, self.queue) + bias
 
     def multi_step_forward(self, x_seq: Tensor) -> Tensor:
         """A sequence after those before it."""
@@ -310,7 +258,7 @@ class SlidingPSN(_ParallelNode):
         step = self.in_precision(x)
         self._check_queue(step)
         queue = (*self.queue, step)
-        h = _weighted(self.weight[self.k - len(queue) :], queue) + self.bias
+        h = weighted(self.weight[self.k - len(queue) :], queue) + self.bias.to(step.dtype)
         self._remember((step,))
         return self.fire(h, x)
 
@@ -330,30 +278,10 @@ class SlidingPSN(_ParallelNode):
         return f"k={self.k}, step_mode={self.step_mode}"
 
 
-def product_over_time(node: Any, weight: Tensor, bias: Tensor, x_seq: Tensor) -> Tensor:
-    r"""A matrix [T, T] times a sequence [T, N, \*], plus a bias [T, 1]."""
-    if x_seq.shape[0] != node.T:
+def _check_lambda(name: str, value: float | Tensor) -> float:
+    number = check_number(name, value.item() if isinstance(value, Tensor) else value)
+    if number < 0.0:
         raise ValueError(
-            f"{Location(node)} takes sequences of T={node.T} steps, got {x_seq.shape[0]}"
+            f"{name} must be 0 or greater (from 1 on the mask is whole), got {number}"
         )
-    with torch.autocast(x_seq.device.type, enabled=False):
-        return torch.addmm(bias, weight, x_seq.reshape(node.T, -1)).reshape(x_seq.shape)
-
-
-def check_steps(name: str, value: int) -> int:
-    """Return a number of steps.
-
-    Raises:
-        TypeError: It is not an int.
-        ValueError: It is less than 1.
-    """
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be an int, a number of steps, got {value!r}")
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1, got {value}")
-    return value
-
-
-def _weighted(weight: Tensor, steps: tuple[Tensor, ...]) -> Tensor:
-    """The sum of steps with a weight each."""
-    return torch.tensordot(weight, torch.stack(steps), 1)
+    return number

@@ -88,11 +88,11 @@ class NonSpikingBaseNode(BaseNode):
         return output
 
     def _decode_step(self) -> None:
-        # Of equal potentials the first counts, and takes the gradient, as in torch.max.
+        # Of equal potentials the first counts, and takes the gradient, as in torch.max; nan stays.
         if self.decode in ("max-mem", "max-abs-mem"):
-            self.top = torch.where(self.v > self.top, self.v, self.top)
+            self.top = torch.where(self.v <= self.top, self.top, self.v)
         if self.decode == "max-abs-mem":
-            self.bottom = torch.where(self.v < self.bottom, self.v, self.bottom)
+            self.bottom = torch.where(self.v >= self.bottom, self.bottom, self.v)
         if self.decode == "mean-mem":
             self.total, self.steps = self.total + self.v, self.steps + 1.0
 

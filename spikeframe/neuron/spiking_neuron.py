@@ -40,6 +40,7 @@ _SCANNED = (
     "neuronal_charge",
     "quantize_states",
     "neuronal_fire",
+    "neuronal_reset",
 )
 
 # From 64 steps on, and to 256 neurons, a scan on one CPU core is faster than the torch loop (by
@@ -339,6 +340,8 @@ class SpikingNeuron(Node):
 
 def winner(u: Tensor) -> Tensor:
     """1 at the largest value of each sample (at the first of equal ones), else 0."""
+    if u.numel() == 0:
+        return torch.zeros_like(u)
     flat = (u if u.dim() > 1 else u.reshape(1, -1)).detach().flatten(1)
     won = torch.zeros_like(flat).scatter_(1, flat.argmax(1, keepdim=True), 1.0)
     return won.reshape(u.shape)

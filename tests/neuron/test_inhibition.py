@@ -46,6 +46,11 @@ def test_spikes_are_graded_and_losers_have_no_gradient():
     assert not x.grad[0, 1:].any()
 
 
+@pytest.mark.parametrize("size", [(0,), (0, 3), (3, 0)])
+def test_where_nobody_is_nobody_wins(size):
+    assert neuron.Leaky(0.9, inhibition=True)(torch.zeros(size)).shape == size
+
+
 def test_it_runs_step_by_step_and_says_so():
     node = neuron.Synaptic(0.5, 0.9, inhibition=True, step_mode="m")
     single = neuron.Synaptic(0.5, 0.9, inhibition=True)

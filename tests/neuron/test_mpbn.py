@@ -82,7 +82,15 @@ def test_without_normalisation_it_is_a_lif():
 
 
 def test_it_runs_eagerly_and_says_why():
-    assert "neuron at a time" in kernels.why_not(neuron.MPBNLIFNode(out_features=3), "torch")
+    reason = kernels.why_not(neuron.MPBNLIFNode(out_features=3), "torch")
+    assert "uses the module vbn (BatchNorm1d)" in reason
+    assert kernels.why_not(neuron.MPBNLIFNode(out_features=3, mpbn=False), "torch") is None
+
+
+def test_half_a_net_normalises_in_half_and_remembers_in_whole():
+    node = neuron.MPBNLIFNode(out_features=3, step_mode="m").bfloat16()
+    assert node(sequence(4, 8, 3).bfloat16()).dtype == torch.bfloat16
+    assert node.v.dtype == torch.float32
 
 
 def test_arguments_and_inputs_are_checked():

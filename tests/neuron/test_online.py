@@ -32,6 +32,15 @@ def test_the_trace_by_hand():
     assert node.trace.item() == 1.25
 
 
+def test_a_learned_tau_does_not_tie_the_steps_together():
+    node = neuron.OTTTLIFNode(tau=torch.nn.Parameter(torch.tensor(2.0)))
+    for _ in range(3):
+        spikes, trace = node(torch.rand(3) * 2)
+        assert not trace.requires_grad
+        spikes.sum().backward()
+    assert node.tau.grad is not None
+
+
 def test_spikes_are_those_of_a_lif():
     x_seq = torch.rand(20, 6, generator=torch.Generator().manual_seed(0)) * 2
     plain = neuron.LIFNode(2.0, False, v_reset=None)

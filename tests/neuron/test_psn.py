@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from spikeframe import functional, kernels, neuron
+from spikeframe import functional, kernels, neuron, surrogate
 
 
 def sequence(*size, seed=0):
@@ -109,6 +109,60 @@ def test_dtypes(dtype):
         )
 
 
+MAKE = {
+    "PSN": lambda **k: neuron.PSN(5, **k),
+    "MaskedPSN": lambda **k: neuron.MaskedPSN(3, 5, 1.0, step_mode="m", **k),
+    "SlidingPSN": lambda **k: neuron.SlidingPSN(3, step_mode="m", **k),
+}
+
+
+@pytest.mark.parametrize("name", MAKE)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_a_net_of_another_dtype(name, dtype):
+    node, x_seq = MAKE[name]().to(dtype), sequence(5, 2, 3).to(dtype)
+    spikes = node(x_seq)
+    assert spikes.dtype == dtype
+    node.weight.data = node.weight.data.to(torch.float64)
+    node.bias.data = node.bias.data.to(torch.float64)
+    node.reset()
+    h = node.potential(x_seq.double())
+    assert torch.equal(spikes[clear(h)], (h >= 0).to(dtype)[clear(h)])
+    if name != "PSN":
+        node = node.to(dtype)
+        node.reset()
+        node.step_mode = "s"
+        assert torch.stack([node(x) for x in x_seq]).dtype == dtype
+
+
+@pytest.mark.parametrize("name", MAKE)
+def test_what_is_no_real_tensor_or_no_surrogate_is_refused(name):
+    with pytest.raises(TypeError, match=f"{name} takes a tensor, got list"):
+        MAKE[name]()([1.0])
+    with pytest.raises(TypeError, match=f"{name} takes real inputs, got torch.complex64"):
+        MAKE[name]()(torch.zeros(5, 2, dtype=torch.complex64))
+    with pytest.raises(TypeError, match=r"write ATan\(\) rather than ATan"):
+        MAKE[name](surrogate_function=surrogate.ATan)
+
+
+@pytest.mark.parametrize("name", MAKE)
+def test_empty_batches_and_single_neurons(name):
+    assert MAKE[name]()(torch.zeros(5, 0, 3)).shape == (5, 0, 3)
+    assert MAKE[name]()(torch.zeros(5)).shape == (5,)
+
+
+def test_a_backward_through_a_finished_sequence_names_the_cure():
+    node, layer = neuron.SlidingPSN(3, step_mode="m"), torch.nn.Linear(3, 3)
+    x_seq = sequence(5, 2, 3)
+    node(layer(x_seq)).sum().backward()
+    with (
+        pytest.warns(UserWarning, match="SlidingPSN: its state was left .*reset_net"),
+        pytest.raises(RuntimeError, match="second time"),
+    ):
+        node(layer(x_seq)).sum().backward()
+    functional.reset_net(node)
+    node(layer(x_seq)).sum().backward()
+
+
 def test_autocast_leaves_the_precision_alone():
     node, x_seq = neuron.PSN(5), sequence(5, 2, 3)
     expected = node.potential(x_seq)
@@ -130,6 +184,13 @@ def test_they_run_by_torch_and_say_so(node, reason):
     node.backend = "torch"
     with pytest.raises(RuntimeError, match=f"backend 'torch' cannot run {type(node).__name__}"):
         node(sequence(4, 2))
+    if "s" in node.supported_step_mode():
+        node.step_mode = "s"
+        with pytest.raises(
+            RuntimeError, match=f"backend 'torch' cannot run {type(node).__name__}"
+        ):
+            node(sequence(2))
+        node.step_mode = "m"
     node.backend = "eager"
     assert node(sequence(4, 2)).shape == (4, 2)
 
@@ -148,6 +209,12 @@ def test_what_cannot_be_is_refused():
     node.step_mode = "m"
     with pytest.raises(ValueError, match="has run 2 single steps: call functional.reset_net"):
         node(sequence(2, 2))
+    with pytest.raises(ValueError, match="k must be at most T, .* got k=5 and T=4"):
+        neuron.MaskedPSN(5, 4)
+    with pytest.raises(ValueError, match="lambda_init must be 0 or greater .* got -0.5"):
+        neuron.MaskedPSN(2, 4, -0.5)
+    with pytest.raises(ValueError, match="lambda_ must be 0 or greater"):
+        node.lambda_ = -1.0
     with pytest.raises(TypeError, match="k must be an int, a number of steps, got 2.0"):
         neuron.SlidingPSN(2.0)
     with pytest.raises(ValueError, match="T must be at least 1, got 0"):

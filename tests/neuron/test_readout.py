@@ -72,6 +72,12 @@ def test_an_equal_extreme_of_both_signs_is_the_lower_one():
     assert node(torch.tensor([[2.0], [-4.0]])).item() == -2.0
 
 
+@pytest.mark.parametrize("decode", DECODES)
+def test_what_is_no_number_is_not_passed_over(decode):
+    node = neuron.NonSpikingIFNode(decode, step_mode="m")
+    assert node(torch.tensor([[1.0], [torch.nan], [2.0]])).isnan().all()
+
+
 def test_they_are_fused_and_keep_their_potentials():
     for decode in (None, *DECODES):
         assert kernels.why_not(neuron.NonSpikingLIFNode(decode=decode), "torch") is None

@@ -145,6 +145,13 @@ class Doubling(neuron.Leaky):
         super().neuronal_charge(2.0 * x)
 
 
+class Restless(neuron.Leaky):
+    """Has a reset of its own, whatever it is called."""
+
+    def neuronal_reset(self, spike):
+        self.mem = self.mem - 0.5 * spike
+
+
 class RecurrentLeaky(rnn.Recurrent, neuron.Leaky):
     """Mixes in another step."""
 
@@ -153,6 +160,7 @@ class RecurrentLeaky(rnn.Recurrent, neuron.Leaky):
     "make",
     [
         lambda **k: Doubling(0.9, **k),
+        lambda **k: Restless(0.9, reset_delay=False, **k),
         lambda **k: RecurrentLeaky(-0.5, 0.9, **k),
     ],
 )
