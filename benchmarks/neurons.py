@@ -1,0 +1,261 @@
+"""How long does each neuron take per byte of state on 'cpp', against the LIF neuron?
+
+Every neuron that a kernel serves takes turns with ``LIFNode``, round by round, so that a busy
+machine hurts both alike. The time of a pass (training is forward and backward) is divided by the
+bytes of state that it goes through: 4 per state, neuron and step. ``times_lif`` is the median over
+the rounds of a neuron's time per byte over LIF's in the same round. The bound is 1.5, and 3 where
+a step needs an exponential, tanh or sigmoid of the data. One thread; the clock is the process's
+own time. The rows replace those in neurons.csv. MALLOC_TRIM_THRESHOLD_=10000000000
+MALLOC_MMAP_THRESHOLD_=10000000000 in the environment keeps memory from being given back to the
+system and met again, page by page.
+"""
+
+import argparse
+import csv
+import datetime
+import os
+import platform
+import statistics
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from spikeframe import kernels, neuron, rnn, surrogate
+
+TABLE = Path(__file__).with_suffix(".csv")
+SHAPE = (16, 64, 1024)
+BOUND, BOUND_OF_FUNCTIONS = 1.5, 3.0
+PASSES = ("inference", "training")
+COLUMNS = (
+    *("date", "commit", "torch", "machine", "load", "malloc", "shape"),
+    *("neuron", "states", "functions"),
+    *("pass", "ms", "ns_per_byte", "times_lif", "times_lif_20", "times_lif_80", "bound"),
+)
+
+
+class RefractoryLIFNode(neuron.Refractory, neuron.LIFNode):
+    """The mixin of a refractory period."""
+
+
+class NoisyLIFNode(neuron.Noisy, neuron.LIFNode):
+    """The mixin of noise, a second input."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A neuron.
+
+    Arguments:
+        make: Makes it.
+        functions: Whether a step needs exp, tanh or sigmoid of the data.
+        inputs: The number of its inputs.
+    """
+
+    make: Callable[..., Any]
+    functions: bool = False
+    inputs: int = 1
+
+
+def given(kind: Callable[..., Any], *args: Any, **kwargs: Any) -> Callable[..., Any]:
+    """A class with some arguments."""
+    return lambda **options: kind(*args, **kwargs, **options)
+
+
+def one_to_one(kind: Callable[..., Any], **kwargs: Any) -> Callable[..., Any]:
+    """A recurrent class of the snnTorch family whose spikes come back alone."""
+    return given(kind, all_to_all=False, V=-0.4, **kwargs)
+
+
+SOFT = {"v_reset": None}
+
+ROWS = {
+    "LIFNode, soft reset": Row(given(neuron.LIFNode, **SOFT)),
+    "LIFNode, decay_input=False": Row(given(neuron.LIFNode, decay_input=False)),
+    "IFNode": Row(neuron.IFNode),
+    "ParametricLIFNode": Row(neuron.ParametricLIFNode),
+    "QIFNode": Row(neuron.QIFNode),
+    "EIFNode": Row(neuron.EIFNode, functions=True),
+    "IzhikevichNode": Row(given(neuron.IzhikevichNode, a=0.3, b=0.4)),
+    "AdExNode": Row(neuron.AdExNode, functions=True),
+    "ALIFNode": Row(neuron.ALIFNode),
+    "KLIFNode": Row(neuron.KLIFNode),
+    "KLIFNode, scale_reset": Row(given(neuron.KLIFNode, scale_reset=True)),
+    "CUBALIFNode": Row(neuron.CUBALIFNode),
+    "LIAFNode, relu": Row(given(neuron.LIAFNode, torch.relu, False)),
+    "LIAFNode, tanh": Row(given(neuron.LIAFNode, torch.tanh, False), functions=True),
+    "ILIFNode": Row(neuron.ILIFNode),
+    "GatedLIFNode": Row(given(neuron.GatedLIFNode, SHAPE[0])),
+    "ComplementaryLIFNode": Row(neuron.ComplementaryLIFNode, functions=True),
+    "TernaryIFNode": Row(neuron.TernaryIFNode),
+    "TernaryLIFNode": Row(neuron.TernaryLIFNode),
+    "RAFNode": Row(neuron.RAFNode),
+    "SimpleIFNode": Row(neuron.SimpleIFNode),
+    "SimpleLIFNode": Row(given(neuron.SimpleLIFNode, 2.0, True)),
+    "SLTTLIFNode": Row(neuron.SLTTLIFNode),
+    "DSRIFNode": Row(given(neuron.DSRIFNode, SHAPE[0], 1.0)),
+    "DSRLIFNode": Row(given(neuron.DSRLIFNode, SHAPE[0], 0.1, 1.0)),
+    "NonSpikingIFNode": Row(neuron.NonSpikingIFNode),
+    "NonSpikingLIFNode": Row(neuron.NonSpikingLIFNode),
+    "NonSpikingLIFNode, max-mem": Row(given(neuron.NonSpikingLIFNode, 2.0, "max-mem")),
+    "Refractory, LIFNode": Row(RefractoryLIFNode),
+    "Noisy, LIFNode": Row(NoisyLIFNode, inputs=2),
+    "RecurrentLIFNode, one to one": Row(given(rnn.RecurrentLIFNode, -0.4)),
+    "Leaky": Row(given(neuron.Leaky, 0.5)),
+    "Leaky, zero": Row(given(neuron.Leaky, 0.5, reset_mechanism="zero")),
+    "Leaky, learned beta": Row(given(neuron.Leaky, 0.5, learn_beta=True)),
+    "Leaky, reset_delay=False": Row(given(neuron.Leaky, 0.5, reset_delay=False)),
+    "Synaptic": Row(given(neuron.Synaptic, 0.5, 0.5)),
+    "Alpha": Row(given(neuron.Alpha, 0.9, 0.5)),
+    "Lapicque": Row(given(neuron.Lapicque, R=2.0, C=1.0)),
+    "RLeaky, one to one": Row(one_to_one(neuron.RLeaky, beta=0.5)),
+    "RSynaptic, one to one": Row(one_to_one(neuron.RSynaptic, alpha=0.5, beta=0.5)),
+    "StateLeaky": Row(given(neuron.StateLeaky, 0.5)),
+    "DeltaLeaky": Row(given(neuron.DeltaLeaky, 0.5)),
+}
+
+
+def prepared(make: Callable[..., Any]) -> Any:
+    """The node for sequences, on 'cpp', with the same surrogate gradient as the others."""
+    node = make()
+    strict = isinstance(node, neuron.SpikingNeuron)
+    if not isinstance(node, neuron.ILIFNode | neuron.NonSpikingBaseNode):
+        node.surrogate_function = surrogate.ATan(strict=strict)
+    node.step_mode, node.backend = "m", "cpp"
+    reason = kernels.why_not(node, "cpp")
+    if reason is not None:
+        raise RuntimeError(f"{type(node).__name__} is not fused here: {reason}")
+    return node
+
+
+def passes(row: Row, x_seqs: list[Tensor]) -> tuple[int, dict[str, Callable[[], None]]]:
+    """The number of states, and what is timed."""
+    node = prepared(row.make)
+    used = x_seqs[: row.inputs]
+    leaves = [x.clone().requires_grad_() for x in used]
+    output = node(*used)
+    grad = torch.rand_like(output)
+
+    def training() -> None:
+        node.reset()
+        node(*leaves).backward(grad)
+        for leaf in (*leaves, *node.parameters()):
+            leaf.grad = None
+
+    def inference() -> None:
+        node.reset()
+        with torch.no_grad():
+            node(*used)
+
+    states = len(dict(node.named_memories()))
+    return states, {"training": training, "inference": inference}
+
+
+def in_turn(first: Callable[[], None], second: Callable[[], None], rounds: int) -> list[Any]:
+    """Pairs of seconds; the first two rounds are left out."""
+    pairs = []
+    for _ in range(rounds + 2):
+        begin = time.process_time()
+        first()
+        middle = time.process_time()
+        second()
+        pairs.append((middle - begin, time.process_time() - middle))
+    return pairs[2:]
+
+
+def measure(name: str, rounds: int, x_seqs: list[Tensor]) -> list[dict[str, object]]:
+    """A row for each pass."""
+    row = ROWS[name]
+    _, lif = passes(Row(neuron.LIFNode), x_seqs)
+    states, own = passes(row, x_seqs)
+    found = []
+    for what in PASSES:
+        load = os.getloadavg()[0]
+        pairs = in_turn(own[what], lif[what], rounds)
+        ratios = [mine / states / theirs for mine, theirs in pairs]
+        fifths = statistics.quantiles(ratios, n=5)
+        seconds = statistics.median(mine for mine, _ in pairs)
+        found.append(
+            {
+                "load": f"{load:.1f}",
+                "neuron": name,
+                "states": states,
+                "functions": "yes" if row.functions else "no",
+                "pass": what,
+                "ms": f"{seconds * 1e3:.3f}",
+                "ns_per_byte": f"{seconds * 1e9 / (4 * states * x_seqs[0].numel()):.3f}",
+                "times_lif": f"{statistics.median(ratios):.2f}",
+                "times_lif_20": f"{fifths[0]:.2f}",
+                "times_lif_80": f"{fifths[-1]:.2f}",
+                "bound": BOUND_OF_FUNCTIONS if row.functions else BOUND,
+            }
+        )
+    return found
+
+
+def common() -> dict[str, object]:
+    """What all rows share."""
+    return {
+        "date": datetime.date.today().isoformat(),
+        "commit": commit(),
+        "torch": torch.__version__,
+        "machine": machine(),
+        "malloc": "keeps" if "MALLOC_TRIM_THRESHOLD_" in os.environ else "default",
+        "shape": "x".join(map(str, SHAPE)),
+    }
+
+
+def commit() -> str:
+    """The commit that is measured, with a + where files differ from it."""
+    command = ["git", "describe", "--always", "--dirty=+"]
+    folder = Path(__file__).resolve().parent
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+    return done.stdout.strip()
+
+
+def machine() -> str:
+    """The processor, as the system calls it, and the number of cores."""
+    file = Path("/proc/cpuinfo")
+    lines = file.read_text().splitlines() if file.exists() else []
+    named = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    return f"{os.cpu_count()} cores {named[0] if named else platform.machine()}"
+
+
+def show(row: dict[str, object]) -> None:
+    """Print a row."""
+    over = float(str(row["times_lif"])) > float(str(row["bound"]))
+    print(
+        f"{row['neuron']:<28} {row['pass']:<10} {row['ms']:>8} ms {row['times_lif']:>6}"
+        + (" over its bound" if over else ""),
+        flush=True,
+    )
+
+
+def main() -> None:
+    """Measure, print what is over its bound, write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--neuron", choices=ROWS, nargs="*", default=list(ROWS))
+    parser.add_argument("--rounds", type=int, default=25, help="timed rounds, 2 at least")
+    parser.add_argument("--out", type=Path, default=TABLE, help="the table to write")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    x_seqs = [torch.rand(SHAPE) * 2, torch.randn(SHAPE)]
+    rows = []
+    for name in options.neuron:
+        rows += [common() | row for row in measure(name, options.rounds, x_seqs)]
+        for row in rows[-len(PASSES) :]:
+            show(row)
+    with open(options.out, "w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+if __name__ == "__main__":
+    main()
