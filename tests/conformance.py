@@ -23,7 +23,7 @@ from engines import ENGINES
 from snntorch_cases import DelayedCase
 from torch import Tensor
 
-from spikeframe import neuron, surrogate
+from spikeframe import neuron, rnn, surrogate
 
 __all__ = ["PAGE", "ROWS", "Row", "page"]
 
@@ -97,8 +97,74 @@ def _delayed() -> Iterator[Row]:
         def make(backend: str, case: DelayedCase = case) -> Any:
             return case(step_mode="m", backend=backend)
 
-        reset = case().reset_mechanism
-        yield Row("Delayed resets", (case.name, reset), make, lambda: [1.5 * sequence((3, 17))])
+        yield _delayed_row(case.name, make)
+
+
+def _delayed_row(name: str, make: Callable[..., Any]) -> Row:
+    node = make("auto")
+    reset = node.reset_mechanism if node.reset_delay else f"{node.reset_mechanism}, at once"
+    return Row("Delayed resets", (name, reset), make, lambda: [1.5 * sequence((3, 17))])
+
+
+def _eighths(state: Tensor) -> Tensor:
+    """A quantiser that lets gradients through."""
+    return state + ((state * 8.0).round() / 8.0 - state).detach()
+
+
+# What other tests compare with equations, in ways of their own.
+MORE_DELAYED: dict[str, Callable[..., Any]] = {
+    "Leaky-same-step": lambda **k: neuron.Leaky(0.7, reset_delay=False, **k),
+    "Synaptic-same-step": lambda **k: neuron.Synaptic(
+        0.3, 0.6, reset_mechanism="zero", reset_delay=False, **k
+    ),
+    "Leaky-graded": lambda **k: neuron.Leaky(
+        0.7, graded_spikes_factor=1.7, learn_graded_spikes_factor=True, **k
+    ),
+    "Leaky-learned-threshold": lambda **k: neuron.Leaky(
+        0.7, threshold=torch.linspace(0.7, 1.3, 17), learn_threshold=True, **k
+    ),
+    "Leaky-quantised": lambda **k: neuron.Leaky(0.7, state_quant=_eighths, **k),
+    "DeltaLeaky": lambda **k: neuron.DeltaLeaky(0.7, 0.4, **k),
+    "LinearLeaky": lambda **k: neuron.LinearLeaky(0.7, 17, 17, threshold=0.2, **k),
+    "LeakyParallel-rectified": lambda **k: neuron.LeakyParallel(
+        17, 17, 0.7, rectify=True, threshold=0.2, **k
+    ),
+}
+
+MORE: dict[str, Callable[..., Any]] = {
+    "NonSpikingLIF": neuron.NonSpikingLIFNode,
+    "NonSpikingLIF-max-abs": lambda **k: neuron.NonSpikingLIFNode(2.7, "max-abs-mem", **k),
+    "NonSpikingLIF-mean": lambda **k: neuron.NonSpikingLIFNode(2.7, "mean-mem", **k),
+    "DSRIF": lambda **k: neuron.DSRIFNode(7, 1.0, **k),
+    "DSRLIF": lambda **k: neuron.DSRLIFNode(7, 0.1, 1.0, **k),
+    "MPBNLIF-without": lambda **k: neuron.MPBNLIFNode(out_features=17, mpbn=False, **k),
+    "RecurrentLIF-one-to-one": lambda **k: rnn.RecurrentLIFNode(-0.4, v_reset=None, **k),
+}
+
+
+def _more() -> Iterator[Row]:
+    """The neurons that are not in the registry."""
+    for name, kind in MORE_DELAYED.items():
+        yield _delayed_row(name, _seeded(kind))
+    for name, kind in MORE.items():
+        make = _seeded(kind)
+        v_reset = make("auto").v_reset
+        reset = "soft" if v_reset is None else f"to {v_reset:g}"
+        if name.startswith("NonSpiking"):
+            reset = "never"
+        detached = "yes" if make("auto").detach_reset else "no"
+        yield Row("Neurons", (name, reset, detached), make, lambda: [1.5 * sequence((3, 17))])
+
+
+def _seeded(kind: Callable[..., Any]) -> Callable[..., Any]:
+    """Makes the node of a backend with the same weights each time."""
+
+    def make(backend: str) -> Any:
+        with torch.random.fork_rng(devices=()):
+            torch.manual_seed(0)
+            return kind(step_mode="m", backend=backend)
+
+    return make
 
 
 def _reset(case: NeuronCase, options: dict[str, Any]) -> tuple[str, str]:
@@ -139,7 +205,7 @@ def _layouts() -> Iterator[Row]:
             yield Row("Dtypes and layouts", (shown, name), _lif, inputs, dtype)
 
 
-ROWS = (*_neurons(), *_delayed(), *_surrogates(), *_layouts())
+ROWS = (*_neurons(), *_delayed(), *_more(), *_surrogates(), *_layouts())
 
 HEADS = {
     "Neurons": ("neuron", "reset", "detached"),

@@ -96,13 +96,21 @@ SNNTORCH = (
     DelayedCase("Leaky-clamp", neuron.Leaky, _leaky, {"beta": 0.7, "learn_beta": True}),
     DelayedCase("Leaky-sigmoid", neuron.Leaky, _leaky, {"beta": 0.7, "learn_beta": "sigmoid"}),
     DelayedCase("Leaky-exp", neuron.Leaky, _leaky, {"beta": 0.7, "learn_beta": "exp"}),
-    *_delayed("Synaptic", neuron.Synaptic, _synaptic, "subtract", "zero", alpha=0.3, beta=0.6),
-    *_delayed("Alpha", neuron.Alpha, _alpha, "subtract", "zero", "none", alpha=0.9, beta=0.6),
-    *_delayed("Lapicque", neuron.Lapicque, _circuit, "subtract", "zero", R=3.0, C=0.7),
-    DelayedCase("Lapicque-beta", neuron.Lapicque, _scaled, {"beta": 0.7, "R": 2.0}),
-    *_delayed("RLeaky", neuron.RLeaky, _rleaky, "subtract", "zero", beta=0.7, **ONE_TO_ONE),
     *_delayed(
-        *("RSynaptic", neuron.RSynaptic, _rsynaptic, "subtract", "zero"),
+        *("Synaptic", neuron.Synaptic, _synaptic, "subtract", "zero", "none"), alpha=0.3, beta=0.6
+    ),
+    DelayedCase(
+        *("Synaptic-learned", neuron.Synaptic, _synaptic),
+        {"alpha": 0.3, "beta": 0.6, "learn_alpha": "exp", "learn_beta": "clamp"},
+    ),
+    *_delayed("Alpha", neuron.Alpha, _alpha, "subtract", "zero", "none", alpha=0.9, beta=0.6),
+    *_delayed("Lapicque", neuron.Lapicque, _circuit, "subtract", "zero", "none", R=3.0, C=0.7),
+    DelayedCase("Lapicque-beta", neuron.Lapicque, _scaled, {"beta": 0.7, "R": 2.0}),
+    *_delayed(
+        *("RLeaky", neuron.RLeaky, _rleaky, "subtract", "zero", "none"), beta=0.7, **ONE_TO_ONE
+    ),
+    *_delayed(
+        *("RSynaptic", neuron.RSynaptic, _rsynaptic, "subtract", "zero", "none"),
         **{"alpha": 0.3, "beta": 0.6, **ONE_TO_ONE},
     ),
     DelayedCase("StateLeaky", neuron.StateLeaky, _leaky, {"beta": 0.7}),
