@@ -143,9 +143,7 @@ def passes(row: Row, x_seqs: list[Tensor]) -> tuple[int, dict[str, Callable[[], 
 
     def training() -> None:
         node.reset()
-        node(*leaves).backward(grad)
-        for leaf in (*leaves, *node.parameters()):
-            leaf.grad = None
+        torch.autograd.grad(node(*leaves), [*leaves, *node.parameters()], grad)
 
     def inference() -> None:
         node.reset()

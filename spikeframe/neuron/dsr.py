@@ -4,7 +4,7 @@ Forward they spike; backward they are a clamped function of the mean input, the 
 mean output approaches with the number of steps.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,24 @@ from .base_node import BaseNode
 from .parameter import check_flag, check_number, check_positive, precise, show
 
 __all__ = ["DSRIFNode", "DSRLIFNode"]
+
+
+class Representation(NamedTuple):
+    """Which neurons pass a gradient to the inputs, and which to the height instead.
+
+    Arguments:
+        within: Whether the mean input is within the bounds, [N, \\*].
+        above: Whether it is above them, likewise.
+        weights: Of the gradients of the steps' outputs, [T].
+        input_gain: The gradient that each step's input takes of their weighted sum.
+        height_gain: That of the height.
+    """
+
+    within: Tensor
+    above: Tensor
+    weights: Tensor
+    input_gain: float
+    height_gain: float
 
 
 class _DSRNode(MultiStepModule, BaseNode):
@@ -84,16 +102,13 @@ class _DSRNode(MultiStepModule, BaseNode):
             spikes = super().multi_step_forward(x_seq, *input_seqs)
         if not torch.is_grad_enabled():
             return spikes
-        return _Representation.apply(spikes, *self.representation(x_seq))
+        with torch.no_grad():
+            representation = self.representation(x_seq)
+        return _Represented.apply(spikes, x_seq, self.height, representation)
 
-    def representation(self, x_seq: Tensor) -> tuple[Tensor, Tensor]:
-        r"""What the output stands for, [N, \*], and the weight of each step's gradient, [T]."""
+    def representation(self, x_seq: Tensor) -> Representation:
+        """What the backward takes the output for."""
         raise NotImplementedError(f"{type(self).__name__} must define representation(x_seq)")
-
-    def scaled_height(self) -> Tensor:
-        """The height, whose gradient is scaled."""
-        height = self.height
-        return height.detach() + self.v_threshold_grad_scaling * (height - height.detach())
 
     def extra_repr(self) -> str:
         """The arguments, for print."""
@@ -177,11 +192,17 @@ class DSRIFNode(_DSRNode):
         """Integrate."""
         self.v = self.v + x
 
-    def representation(self, x_seq: Tensor) -> tuple[Tensor, Tensor]:
+    def representation(self, x_seq: Tensor) -> Representation:
         """The mean input, clamped to 0 and the height."""
-        rate = _mean(x_seq)
-        represented = torch.where(rate > self.height, self.scaled_height(), rate.clamp(min=0.0))
-        return represented, torch.ones(self.T, dtype=rate.dtype, device=rate.device)
+        rate = x_seq.sum(0, dtype=_precision(x_seq)) / self.T
+        above = rate > self.height
+        return Representation(
+            within=(rate >= 0) & ~above,
+            above=above,
+            weights=torch.ones(self.T, dtype=rate.dtype, device=rate.device),
+            input_gain=1 / self.T,
+            height_gain=self.v_threshold_grad_scaling,
+        )
 
 
 class DSRLIFNode(_DSRNode):
@@ -264,39 +285,50 @@ class DSRLIFNode(_DSRNode):
         """The spikes of a step, per unit of time."""
         return super().single_step_forward(x, *inputs) / self.delta_t
 
-    def representation(self, x_seq: Tensor) -> tuple[Tensor, Tensor]:
+    def representation(self, x_seq: Tensor) -> Representation:
         """The mean input over tau within the bounds, the height above them."""
         ages = torch.arange(self.T - 1, -1, -1, dtype=torch.float64)
         weights = (-self.delta_t / self.tau * ages).exp()
-        mean = _mean(x_seq)
-        weights = (weights / weights.sum()).to(mean)
-        rate = torch.tensordot(weights, x_seq.detach().to(mean.dtype), 1)
-        most = self.height.detach() / self.delta_t * self.tau
-        within = torch.where((rate > 0) & (rate < most), mean / self.tau, 0.0)
-        above = torch.where(rate > most, self.delta_t * self.scaled_height(), 0.0)
-        return within + above, weights * self.T
+        weights = (weights / weights.sum()).to(x_seq.device, _precision(x_seq))
+        rate = torch.tensordot(weights, x_seq.to(weights.dtype), 1)
+        most = self.height / self.delta_t * self.tau
+        return Representation(
+            within=(rate > 0) & (rate < most),
+            above=rate > most,
+            weights=weights * self.T,
+            input_gain=1 / (self.T * self.tau),
+            height_gain=self.delta_t * self.v_threshold_grad_scaling,
+        )
 
     def extra_repr(self) -> str:
         """The arguments, for print."""
         return f"{super().extra_repr()}, tau={self.tau}, delta_t={self.delta_t}"
 
 
-class _Representation(torch.autograd.Function):
+class _Represented(torch.autograd.Function):
     """The spikes, with the gradient of what they stand for."""
 
     @staticmethod
-    def forward(ctx: Any, spikes: Tensor, represented: Tensor, weights: Tensor) -> Tensor:
-        ctx.save_for_backward(weights)
-        ctx.dtype = represented.dtype
+    def forward(
+        ctx: Any, spikes: Tensor, x_seq: Tensor, height: Tensor, representation: Representation
+    ) -> Tensor:
+        ctx.save_for_backward(*representation[:3])
+        ctx.gains = representation[3:]
+        ctx.dtypes = x_seq.dtype, height.dtype
         return spikes.view_as(spikes)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[None, Tensor, None]:
-        (weights,) = ctx.saved_tensors
-        return None, torch.tensordot(weights, grads[0].to(ctx.dtype), 1), None
+    def backward(ctx: Any, *grads: Tensor) -> tuple[None, Tensor, Tensor | None, None]:
+        within, above, weights = ctx.saved_tensors
+        input_gain, height_gain = ctx.gains
+        x_dtype, height_dtype = ctx.dtypes
+        total = torch.tensordot(weights, grads[0].to(weights.dtype), 1)
+        x_grad = (torch.where(within, total, 0.0) * input_gain).to(x_dtype).expand_as(grads[0])
+        if not ctx.needs_input_grad[2]:
+            return None, x_grad, None, None
+        height_grad = torch.where(above, total, 0.0).sum() * height_gain
+        return None, x_grad, height_grad.to(height_dtype), None
 
 
-def _mean(x_seq: Tensor) -> Tensor:
-    """The mean over time, whose gradient is divided once, not at every step as torch's is."""
-    dtype = torch.float64 if x_seq.dtype == torch.float64 else torch.float32
-    return x_seq.sum(0, dtype=dtype) / x_seq.shape[0]
+def _precision(x_seq: Tensor) -> torch.dtype:
+    return torch.float64 if x_seq.dtype == torch.float64 else torch.float32
