@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from spikeframe import surrogate
+
 __all__ = ["GOLDEN", "GOLDEN_SEEDS", "KINDS", "arguments", "inputs", "peer_trace", "record"]
 
 GOLDEN = Path(__file__).parent / "snntorch_family.npz"
@@ -19,6 +21,17 @@ GOLDEN_SEEDS = (0, 1)
 T, N, C = 14, 2, 4
 GAINS = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 4.0, 0.1, 8.0)
 RATES = (0.05, 0.6)
+
+# Their factories, with an argument, and our classes.
+SPIKES: dict[str, tuple[dict[str, Any], Any]] = {
+    "fast_sigmoid": ({"slope": 10}, lambda: surrogate.FastSigmoid(10, strict=True)),
+    "sigmoid": ({"slope": 5}, lambda: surrogate.Sigmoid(5, strict=True)),
+    "atan": ({"alpha": 3.0}, lambda: surrogate.ATan(3.0, strict=True)),
+    "straight_through_estimator": (
+        {},
+        lambda: surrogate.StraightThroughEstimator(strict=True),
+    ),
+}
 
 # name: class, number of states, and arguments that are not drawn.
 KINDS: dict[str, tuple[str, int, dict[str, Any]]] = {
@@ -48,6 +61,27 @@ KINDS["Leaky-graded-learned"] = (
 KINDS["Leaky-quantised"] = ("Leaky", 1, {"state_quant": True})
 KINDS["Synaptic-quantised"] = ("Synaptic", 2, {"state_quant": True})
 KINDS["Alpha-quantised"] = ("Alpha", 3, {"state_quant": True})
+KINDS["Lapicque-quantised"] = ("Lapicque", 1, {"state_quant": True})
+KINDS["RLeaky-one-quantised"] = ("RLeaky", 2, {"state_quant": True, "feedback": "one"})
+KINDS["RSynaptic-one-quantised"] = ("RSynaptic", 3, {"state_quant": True, "feedback": "one"})
+KINDS |= {
+    f"RLeaky-{feedback}-{reset}-same": (
+        *("RLeaky", 2),
+        {"reset_mechanism": reset, "reset_delay": False, "feedback": feedback},
+    )
+    for feedback in ("one", "linear", "conv")
+    for reset in ("subtract", "zero")
+}
+# With a reset, theirs resets the neurons that were suppressed, too.
+KINDS |= {
+    f"{kind}-none-inhibited": (kind, states, {"reset_mechanism": "none", "inhibition": True})
+    for kind, states in (("Leaky", 1), ("Synaptic", 2), ("Alpha", 3), ("Lapicque", 1))
+}
+KINDS |= {
+    f"{kind}-{spike}": (kind, states, {"spike": spike})
+    for kind, states in (("Leaky", 1), ("Synaptic", 2))
+    for spike in SPIKES
+}
 
 
 def quantise(state: Tensor) -> Tensor:
@@ -122,6 +156,9 @@ def _run(name: str, seed: int, gain: float) -> dict[str, Tensor]:
         key: value.clone() if isinstance(value, Tensor) else value
         for key, value in arguments(name, seed).items()
     }
+    if "spike" in given:
+        factory = given.pop("spike")
+        given["spike_grad"] = getattr(snntorch.surrogate, factory)(**SPIKES[factory][0])
     node = getattr(snntorch, kind)(**given)
     x_seq, weights = inputs(name, seed, gain)
     x_seq.requires_grad_()

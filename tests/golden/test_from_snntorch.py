@@ -44,7 +44,11 @@ def gradient(spikes, x_seq):
 def test_neurons_of_every_setting_keep_their_spikes(snn, name, seed):
     kind, n_states, _ = family.KINDS[name]
     torch.manual_seed(seed)
-    theirs = getattr(snn, kind)(**family.arguments(name, seed))
+    given = family.arguments(name, seed)
+    if "spike" in given:
+        factory = given.pop("spike")
+        given["spike_grad"] = getattr(snn.surrogate, factory)(**family.SPIKES[factory][0])
+    theirs = getattr(snn, kind)(**given)
     gain = family.peer_trace(name, seed)["gain"].item()
     x_seq, _ = family.inputs(name, seed, gain)
     ours = neuron.from_snntorch(theirs)
