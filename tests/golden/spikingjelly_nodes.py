@@ -113,12 +113,16 @@ def _trace(
     if backend is not None and kernels.why_not(node, backend) is None:
         node.backend = backend
     x_seq = inputs(case, draw, scale).requires_grad_()
+    if hasattr(node, "store_v_seq"):
+        node.store_v_seq = True
     output = run(node, case, x_seq)
     states = {name: getattr(node, name) for name in case.states}
     loss = (output * draw.tensor(*output.shape)).sum()
     loss = loss + sum((state * draw.tensor(*state.shape)).sum() for state in states.values())
     loss.backward()
     found = {"output": output.detach(), "grad": x_seq.grad}
+    if isinstance(v_seq := getattr(node, "v_seq", None), Tensor):
+        found["v_seq"] = v_seq.detach()
     found |= {name: state.detach() for name, state in states.items()}
     found |= {f"grad of {name}": p.grad for name, p in node.named_parameters()}
     found |= {f"{name} after": b.detach() for name, b in node.named_buffers()}
@@ -264,18 +268,23 @@ def represented_leaky(draw: Draw) -> dict[str, Any]:
 
 def normalized(draw: Draw) -> dict[str, Any]:
     given = leaky(draw) | common(draw) | {"mpbn": draw.one_of(True, True, False)}
-    return (
-        given
-        | {"v_threshold": draw.number(0.3, 0.9)}
-        | {"learnable_vth": draw.one_of(True, False)}
-    )
+    given |= {
+        "v_threshold": draw.number(0.3, 0.9),
+        "learnable_vth": draw.one_of(True, False),
+    }
+    return given | {
+        "bn_momentum": draw.number(0.05, 0.3),
+        "bn_decay_momentum": draw.number(0.7, 1.0),
+        "bn_min_momentum": draw.number(0.01, 0.1),
+    }
 
 
 def fold(node: Any, draw: Draw) -> None:
     """Train a few steps, then fold the normalisation into the threshold."""
-    node.step_mode = "m"
+    node.step_mode, kept = "m", node.step_mode
     node(draw.tensor(3, 8, 16))
     node.reset()
+    node.step_mode = kept
     node.re_parameterize_v_threshold(draw.one_of(True, False), draw.one_of(True, False))
     node.train(draw.one_of(True, False))
 

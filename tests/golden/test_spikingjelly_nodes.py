@@ -1,5 +1,6 @@
 """The SpikingJelly family against the live peer and against traces recorded from it."""
 
+import dataclasses
 import importlib.util
 from pathlib import Path
 from types import SimpleNamespace
@@ -51,6 +52,22 @@ def test_neurons_equal_the_live_peer(case):
     for seed in range(SEEDS):
         theirs = nodes.trace(nodes.peer(), case, seed)
         compare(nodes.trace(OURS, case, seed, "auto"), theirs, case.spikes)
+
+
+@pytest.mark.parity
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("case", nodes.CASES, ids=str)
+def test_single_steps_equal_the_live_peer(case):
+    pytest.importorskip("spikingjelly.activation_based", reason="make parity installs it")
+    stepwise = dataclasses.replace(case, step_by_step=True)
+    for package in (nodes.peer(), OURS):
+        if "s" not in nodes.make(package, stepwise, nodes.Draw(0)).supported_step_mode():
+            pytest.skip(f"{case.kind} takes sequences only")
+    for seed in range(SEEDS, SEEDS + 4):
+        if case.kind == "MaskedPSN" and case.arguments(nodes.Draw(seed))["lambda_init"] < 1:
+            continue  # sees later steps
+        theirs = nodes.trace(nodes.peer(), stepwise, seed)
+        compare(nodes.trace(OURS, stepwise, seed), theirs, case.spikes)
 
 
 # What resets itself at every call there.
