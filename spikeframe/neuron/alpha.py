@@ -7,9 +7,13 @@ from torch import Tensor
 
 from .decay import decay
 from .parameter import Scalar
-from .spiking_neuron import Options, SpikingNeuron
+from .spiking_neuron import Options, SpikingNeuron, always
 
 __all__ = ["Alpha"]
+
+# Of the logarithms of two decays that are equal; those of two floats next to each other differ by
+# that much.
+CLOSEST = 1e-7
 
 
 class Alpha(SpikingNeuron):
@@ -70,8 +74,7 @@ class Alpha(SpikingNeuron):
         **options: Unpack[Options],
     ) -> None:
         options.setdefault("reset_mechanism", "zero")
-        always: Any = {"reset_delay": True}
-        super().__init__(**always, **options)
+        super().__init__(**always(Alpha, options, reset_delay=True))
         self.set_decay("alpha", alpha, learn_alpha)
         self.set_decay("beta", beta, learn_beta)
         _check_order(self.alpha, self.beta)
@@ -83,7 +86,7 @@ class Alpha(SpikingNeuron):
         # As tensors, since Python's numbers round otherwise.
         alpha = decay(torch.as_tensor(self.alpha, dtype=x.dtype))
         beta = decay(torch.as_tensor(self.beta, dtype=x.dtype))
-        tau = torch.log(alpha) / (torch.log(beta) - torch.log(alpha)) + 1
+        tau = _scale(alpha, beta)
         self.syn_exc = alpha * self.syn_exc + x
         self.syn_inh = beta * self.syn_inh - x
         self.mem = tau * (self.syn_exc + self.syn_inh)
@@ -110,6 +113,17 @@ class Alpha(SpikingNeuron):
         if self.state_quant is not None:
             self.syn_exc = self.state_quant(self.syn_exc)
             self.syn_inh = self.state_quant(self.syn_inh)
+
+
+def _scale(alpha: Tensor, beta: Tensor) -> Tensor:
+    """What makes the potential of a spike that of the same charge, whatever the decays.
+
+    Decays that learning has pushed to 0, or both to 1, leave it finite, and its gradient.
+    """
+    least = torch.finfo(alpha.dtype).tiny
+    log_alpha, log_beta = (torch.log(d.clamp(min=least)) for d in (alpha, beta))
+    gap = log_beta - log_alpha
+    return log_alpha / torch.where(gap == 0, -CLOSEST, gap) + 1
 
 
 def _check_order(alpha: Scalar, beta: Scalar) -> None:

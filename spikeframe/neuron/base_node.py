@@ -31,6 +31,15 @@ __all__ = ["BaseNode", "Scalar", "check_flag", "check_number", "show"]
 
 _SHARED = ("v_threshold", "v_reset")
 
+# What makes the output of the surrogate's spikes.
+_OUTPUT = (
+    "single_step_forward",
+    "neuronal_fire",
+    "multi_step_forward",
+    "run_sequences",
+    "eager_step",
+)
+
 
 class BaseNode(Node):
     r"""Base class of neurons: subclass it and write ``neuronal_charge``.
@@ -135,9 +144,7 @@ class BaseNode(Node):
     def fires_binary(self) -> bool:
         """Whether spikes are 0 or 1: they are the surrogate's, and it gives nothing else."""
         kind, own = type(self), vars(self)
-        if kind.single_step_forward is not BaseNode.single_step_forward:
-            return False
-        if kind.neuronal_fire is not BaseNode.neuronal_fire or "neuronal_fire" in own:
+        if any(getattr(kind, n) is not getattr(BaseNode, n) or n in own for n in _OUTPUT):
             return False
         return getattr(self.surrogate_function, "binary", False) is True
 

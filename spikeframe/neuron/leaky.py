@@ -8,7 +8,7 @@ from torch import Tensor
 from .decay import decay
 from .parameter import Scalar, check_positive
 from .scan import exponential_scan
-from .spiking_neuron import Options, SpikingNeuron
+from .spiking_neuron import Options, SpikingNeuron, always
 
 __all__ = ["DeltaLeaky", "Leaky"]
 
@@ -113,8 +113,8 @@ class DeltaLeaky(Leaky):
         learn_beta: bool | str = False,
         **options: Unpack[Options],
     ) -> None:
-        always: Any = {"reset_mechanism": "none", "threshold": delta_threshold}
-        super().__init__(beta, learn_beta=learn_beta, **always, **options)
+        fixed = {"reset_mechanism": "none", "threshold": delta_threshold}
+        super().__init__(beta, learn_beta=learn_beta, **always(DeltaLeaky, options, **fixed))
         check_positive("delta_threshold", self.threshold)
 
     def single_step_forward(self, x: Tensor) -> Tensor:

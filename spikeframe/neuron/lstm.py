@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .feedback import run_in_own_dtype, same_padding
-from .spiking_neuron import Options, SpikingNeuron
+from .spiking_neuron import Options, SpikingNeuron, always
 
 __all__ = ["SConv2dLSTM", "SLSTM"]
 
@@ -137,8 +137,7 @@ class SConv2dLSTM(SpikingNeuron):
         **options: Unpack[Options],
     ) -> None:
         options.setdefault("reset_mechanism", "none")
-        always: Any = {"reset_delay": True}
-        super().__init__(**always, **options)
+        super().__init__(**always(SConv2dLSTM, options, reset_delay=True))
         if max_pool and avg_pool:
             raise ValueError(
                 f"give max_pool or avg_pool, got both: max_pool={max_pool}, avg_pool={avg_pool}"

@@ -25,7 +25,7 @@ from .decay import FORMS, check_decay, check_learn, learnable
 from .node import Node
 from .parameter import Scalar, check_flag, finite_threshold, show
 
-__all__ = ["RESETS", "Options", "SpikingNeuron"]
+__all__ = ["RESETS", "Options", "SpikingNeuron", "always"]
 
 RESETS = ("subtract", "zero", "none")
 
@@ -336,6 +336,14 @@ class SpikingNeuron(Node):
             f"backend={self.backend}",
         ]
         return ", ".join(shown)
+
+
+def always(kind: type, options: Options, **fixed: Any) -> dict[str, Any]:
+    """The options and what a class sets itself, which it may not be told."""
+    for name, value in fixed.items():
+        if name in options:
+            raise TypeError(f"{kind.__name__} takes no {name}, which is {value!r} here always")
+    return {**options, **fixed}
 
 
 def winner(u: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from .leaky import Leaky
 from .parameter import Scalar, check_flag
-from .spiking_neuron import Options
+from .spiking_neuron import Options, always
 
 __all__ = ["LeakyParallel", "LinearLeaky", "StateLeaky"]
 
@@ -44,8 +44,8 @@ class StateLeaky(Leaky):
     def __init__(
         self, beta: Scalar, *, learn_beta: bool | str = False, **options: Unpack[Options]
     ) -> None:
-        always: Any = {"reset_mechanism": "none"}
-        super().__init__(beta, learn_beta=learn_beta, **always, **options)
+        given = always(type(self), options, reset_mechanism="none")
+        super().__init__(beta, learn_beta=learn_beta, **given)
 
 
 class LinearLeaky(StateLeaky):

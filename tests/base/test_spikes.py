@@ -43,8 +43,8 @@ def test_what_is_marked_is_zeros_and_ones(case, step_mode):
         assert set(y.unique().tolist()) <= {0.0, 1.0}
 
 
-def changed(**methods):
-    return type("Changed", (neuron.IFNode,), methods)()
+def changed(step_mode="s", **methods):
+    return type("Changed", (neuron.IFNode,), methods)(step_mode=step_mode)
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,13 @@ def changed(**methods):
         changed(
             single_step_forward=lambda self, x: 2 * neuron.IFNode.single_step_forward(self, x)
         ),
+        changed(
+            multi_step_forward=lambda self, x: 2 * neuron.IFNode.multi_step_forward(self, x),
+            step_mode="m",
+        ),
+        changed(eager_step=lambda self, x: 2 * neuron.IFNode.eager_step(self, x)),
     ],
-    ids=["primitive", "callable", "counts", "fire", "step"],
+    ids=["primitive", "callable", "counts", "fire", "step", "sequence", "eager step"],
 )
 def test_what_may_be_something_else_is_not_marked(node):
     assert not node.fires_binary

@@ -24,6 +24,21 @@ def test_alpha_learns():
     assert node.beta.grad.abs() > 0
 
 
+@pytest.mark.parametrize("backend", ["eager", "torch"])
+@pytest.mark.parametrize("decays", [(1.3, 0.6), (1.3, 1.2), (0.9, -0.1), (-0.2, -0.1), (0.7, 0.7)])
+def test_decays_that_learning_pushed_over_a_border_stay_finite(decays, backend):
+    node = neuron.Alpha(0.9, 0.6, learn_alpha=True, learn_beta=True, step_mode="m")
+    node.backend = backend
+    with torch.no_grad():
+        node.alpha.fill_(decays[0])
+        node.beta.fill_(decays[1])
+    (node(4 * sequence((5,), T=12)).sum() + node.mem.sum()).backward()
+    assert node.mem.isfinite().all()
+    for parameter in node.parameters():
+        assert parameter.grad.isfinite()
+        assert parameter.grad != 0
+
+
 def test_a_reset_to_zero_empties_all_states():
     node = neuron.Alpha(0.9, 0.6)
     for x in (3.0, 0.0, 0.0):
@@ -47,5 +62,5 @@ def test_the_excitation_must_outlast_the_inhibition(alpha, beta, text):
 
 
 def test_it_resets_in_the_next_step_only():
-    with pytest.raises(TypeError, match="multiple values for keyword argument 'reset_delay'"):
+    with pytest.raises(TypeError, match="Alpha takes no reset_delay, which is True here al"):
         neuron.Alpha(0.9, 0.6, reset_delay=False)

@@ -99,5 +99,5 @@ def test_bad_arguments_say_what_is_allowed():
         neuron.SConv2dLSTM(1, 2, 3, max_pool=2, avg_pool=2)
     with pytest.raises(ValueError, match="kernel_size must be odd"):
         neuron.SConv2dLSTM(1, 2, 4)
-    with pytest.raises(TypeError, match="multiple values for keyword argument 'reset_delay'"):
+    with pytest.raises(TypeError, match="SConv2dLSTM takes no reset_delay, which is True"):
         neuron.SConv2dLSTM(1, 2, 3, reset_delay=False)
