@@ -94,10 +94,10 @@ class Lapicque(SpikingNeuron):
             rc = self.R * torch.as_tensor(self.C, dtype=x.dtype)
             self.mem = x * self.R * (1 / rc) * dt + (1 - dt / rc) * self.mem
             return
-        gain, beta = self.coefficients()
+        gain, beta = self._coefficients()
         self.mem = x * gain + beta * self.mem
 
-    def coefficients(self) -> tuple[Scalar, Scalar]:
+    def _coefficients(self) -> tuple[Scalar, Scalar]:
         """What the input and the potential are multiplied by."""
         if self.beta is None:
             dt, rc = self.time_step, self.R * torch.as_tensor(self.C)
@@ -107,7 +107,7 @@ class Lapicque(SpikingNeuron):
 
     def scan(self, x_seq: Tensor) -> dict[str, Tensor] | None:
         """The potential at all steps."""
-        gain, beta = self.coefficients()
+        gain, beta = self._coefficients()
         return {"mem": exponential_scan(x_seq * gain, beta, self.mem)}
 
     def extra_repr(self) -> str:

@@ -12,7 +12,7 @@ from ..base.location import Location
 from ..base.traced import check_real_input
 from .node import check_surrogate
 
-__all__ = ["ParallelNode", "check_steps", "product_over_time", "weighted"]
+__all__ = ["ParallelNode", "check_steps", "product_over_time"]
 
 
 class ParallelNode(base.MemoryModule):
@@ -102,8 +102,3 @@ def check_steps(name: str, value: int) -> int:
     if value < 1:
         raise ValueError(f"{name} must be at least 1, got {value}")
     return value
-
-
-def weighted(weight: Tensor, steps: tuple[Tensor, ...]) -> Tensor:
-    """The sum of steps with a weight each."""
-    return torch.tensordot(weight.to(steps[0].dtype), torch.stack(steps), 1)

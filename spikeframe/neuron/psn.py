@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from .. import base
 from ..base.location import Location
-from .parallel import ParallelNode, check_steps, product_over_time, weighted
+from .parallel import ParallelNode, check_steps, product_over_time
 from .parameter import check_number
 from .window import window_sum
 
@@ -176,7 +176,7 @@ class MaskedPSN(ParallelNode):
             )
         queue = (*self.queue, self.in_precision(x))[-self.k :]
         weight = self.masked_weight()[t, t + 1 - len(queue) : t + 1]
-        h = weighted(weight, queue) + self.bias[t].to(queue[0].dtype)
+        h = _weighted(weight, queue) + self.bias[t].to(queue[0].dtype)
         self.queue, self.time_step = queue, t + 1
         return self.fire(h, x)
 
@@ -256,11 +256,9 @@ class SlidingPSN(ParallelNode):
     def single_step_forward(self, x: Tensor) -> Tensor:
         """The sum over the last k inputs."""
         step = self.in_precision(x)
-        self._check_queue(step)
-        queue = (*self.queue, step)
-        h = weighted(self.weight[self.k - len(queue) :], queue) + self.bias.to(step.dtype)
+        spikes = self.fire(self.potential(step.unsqueeze(0))[0], x)
         self._remember((step,))
-        return self.fire(h, x)
+        return spikes
 
     def _remember(self, steps: tuple[Tensor, ...]) -> None:
         kept = (*self.queue, *steps)
@@ -285,3 +283,8 @@ def _check_lambda(name: str, value: float | Tensor) -> float:
             f"{name} must be 0 or greater (from 1 on the mask is whole), got {number}"
         )
     return number
+
+
+def _weighted(weight: Tensor, steps: tuple[Tensor, ...]) -> Tensor:
+    """The sum of steps with a weight each."""
+    return torch.tensordot(weight.to(steps[0].dtype), torch.stack(steps), 1)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from .base_node import BaseNode
+from .feedback import Feedback
 from .parameter import Scalar, check_positive
 
 __all__ = ["Refractory"]
@@ -30,6 +31,7 @@ class Refractory(BaseNode):
     State:
         wait: steps left of the period, [N, \*]; starts at 0.
     Raises:
+        TypeError: The class does not fire by ``neuronal_fire``.
         ValueError: tau_ref is not greater than 0.
 
     Example:
@@ -45,6 +47,7 @@ class Refractory(BaseNode):
     tau_ref: Scalar
 
     def __init__(self, *args: Any, tau_ref: Scalar = 2.0, **kwargs: Any) -> None:
+        _check_fires_by_hook(type(self))
         super().__init__(*args, **kwargs)
         self.set_parameter("tau_ref", tau_ref)
         check_positive("tau_ref", self.tau_ref, "in time steps")
@@ -66,3 +69,16 @@ class Refractory(BaseNode):
         fired = spike.detach()
         waited = torch.clamp(self.wait - 1.0, min=0.0)
         self.wait = fired * self.tau_ref + (1.0 - fired) * waited
+
+
+def _check_fires_by_hook(kind: type) -> None:
+    """Raise a TypeError where the class that is made refractory has a step of its own."""
+    order = kind.__mro__
+    for cls in order[order.index(Refractory) + 1 :]:
+        if "single_step_forward" in vars(cls) and cls is not Feedback:
+            if cls is BaseNode:
+                return
+            raise TypeError(
+                f"Refractory silences neuronal_fire, which {cls.__name__} does not fire by: mix "
+                "it into a class that has BaseNode's single_step_forward"
+            )

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from spikeframe import neuron
+from spikeframe import neuron, rnn
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
 
@@ -39,3 +39,18 @@ def test_other_states_go_on():
     node(torch.tensor([[1.0], [0.0], [0.0], [0.0]]))
     assert node.state_seqs["c"].flatten().tolist() == [1.0, 0.5, 0.25, 0.125]
     assert node.state_seqs["v"].flatten().tolist() == [0.0, 0.0, 0.0, 0.125]
+
+
+@pytest.mark.parametrize(
+    "base", [neuron.TernaryIFNode, neuron.LIAFNode, neuron.MPBNLIFNode, neuron.NonSpikingIFNode]
+)
+def test_what_does_not_fire_by_its_hook_is_refused(base):
+    kind = type("Silenced", (neuron.Refractory, base), {})
+    with pytest.raises(TypeError, match="Refractory silences neuronal_fire, which .* does not"):
+        kind()
+
+
+def test_it_goes_with_the_other_mixins():
+    kind = type("Both", (neuron.Refractory, rnn.Recurrent, neuron.Noisy, neuron.IFNode), {})
+    node = kind(1.0, tau_ref=2, step_mode="m")
+    assert node(torch.full((7, 1), 2.0)).flatten().tolist() == [1, 0, 0, 1, 0, 0, 1]
