@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 __all__ = [
     "Scalar",
+    "check_count",
     "check_finite",
     "check_flag",
     "check_number",
@@ -80,6 +81,20 @@ def check_positive(name: str, value: Scalar, unit: str = "") -> None:
         what = f"{name} must be finite and greater than 0{unit and f' ({unit})'}"
         given = f"values from {values.min().item()} to {values.max().item()}"
         raise ValueError(f"{what}, got {given if values.dim() else show(value)}")
+
+
+def check_count(name: str, value: Any) -> int:
+    """Return a whole number of at least 1.
+
+    Raises:
+        TypeError: It is not an int.
+        ValueError: It is less than 1.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be an int of at least 1, got {value!r}")
+    if value < 1:
+        raise ValueError(f"{name} must be an int of at least 1, got {value}")
+    return value
 
 
 def check_flag(name: str, value: Any) -> bool:

@@ -35,6 +35,8 @@ def ottt_online_training(
             steps' gradients.
     Returns:
         The sum of the steps' losses, and the outputs [N, T, \*], without a graph.
+    Raises:
+        ValueError: Inputs and targets have another number of samples or steps.
     References:
         | Online Training Through Time for Spiking Neural Networks (Xiao et al., 2022)
         | https://arxiv.org/abs/2210.04195
@@ -50,6 +52,11 @@ def ottt_online_training(
         >>> y_seq.shape
         torch.Size([4, 6, 2])
     """
+    if x_seq.dim() < 2 or x_seq.shape[:2] != target_seq.shape[:2]:
+        raise ValueError(
+            "x_seq [N, T, *] and target_seq [N, T, *] must have the same N and T, got "
+            f"{list(x_seq.shape)} and {list(target_seq.shape)}"
+        )
     total, outputs = torch.zeros(()), list[Tensor]()
     for x, target in zip(x_seq.unbind(1), target_seq.unbind(1), strict=True):
         if online or not outputs:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ..base import MultiStepModule
 from ..base.location import Location
 from .base_node import BaseNode
-from .parameter import check_flag, check_number, check_positive, precise, show
+from .parameter import check_count, check_flag, check_number, check_positive, precise, show
 
 __all__ = ["DSRIFNode", "DSRLIFNode"]
 
@@ -59,9 +59,7 @@ class _DSRNode(MultiStepModule, BaseNode):
             backend=backend,
             store_v_seq=store_v_seq,
         )
-        if isinstance(T, bool) or not isinstance(T, int):
-            raise TypeError(f"T must be an int, the number of steps, got {T!r}")
-        self.T = T
+        self.T = check_count("T", T)
         self.alpha = check_number("alpha", alpha)
         if not 0.0 < self.alpha <= 1.0:
             raise ValueError(f"alpha must be greater than 0 and at most 1, got {alpha}")

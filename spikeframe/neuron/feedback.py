@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from ..base import TracedModule
-from .parameter import Scalar
+from ..base.location import Location
+from .parameter import Scalar, check_count
 
 __all__ = ["Feedback", "run_in_own_dtype", "same_padding"]
 
@@ -42,7 +43,13 @@ class Feedback(TracedModule):
         """What comes back of the last step's spikes."""
         if self.recurrent is None:
             return self.spk * self.V
-        return run_in_own_dtype(self.recurrent, self.spk)
+        back: Tensor = run_in_own_dtype(self.recurrent, self.spk)
+        if back.shape != self.spk.shape:
+            raise ValueError(
+                f"{Location(self)}: its feedback makes {list(back.shape)} of spikes "
+                f"{list(self.spk.shape)}: it must keep their shape, as nn.Linear(F, F) does"
+            )
+        return back
 
     def single_step_forward(self, x: Tensor, *inputs: Any) -> Tensor:
         """A step, whose spikes are kept for the next."""
@@ -59,7 +66,8 @@ def run_in_own_dtype(module: nn.Module, *states: Any) -> Any:
 
 def same_padding(kernel_size: int | tuple[int, int]) -> tuple[int, int]:
     """The padding by which a convolution keeps the size of its input."""
-    height, width = (kernel_size,) * 2 if isinstance(kernel_size, int) else kernel_size
+    sizes = (kernel_size,) * 2 if isinstance(kernel_size, int) else tuple(kernel_size)
+    height, width = (check_count("kernel_size", size) for size in sizes)
     if height % 2 == 0 or width % 2 == 0:
         raise ValueError(
             f"kernel_size must be odd, for a result of the input's size, got {kernel_size}"

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ..base import MultiStepModule
 from ..base.location import Location
 from .base_node import BaseNode
-from .parameter import check_number
+from .parameter import check_count, check_number
 
 __all__ = ["GatedLIFNode"]
 
@@ -87,11 +87,7 @@ class GatedLIFNode(MultiStepModule, BaseNode):
             store_v_seq,
             store_state_seqs,
         )
-        if isinstance(T, bool) or not isinstance(T, int):
-            raise TypeError(f"T must be an int, the number of steps, got {T!r}")
-        if T < 1:
-            raise ValueError(f"T must be at least 1, got {T}")
-        self.T = T
+        self.T = check_count("T", T)
         shape = _shape(inplane)
         for gate in ("alpha", "beta", "gamma"):
             self.set_parameter(gate, nn.Parameter(0.2 * (torch.rand(shape) - 0.5)))
@@ -153,4 +149,6 @@ class GatedLIFNode(MultiStepModule, BaseNode):
 def _shape(inplane: int | Sequence[int] | None) -> tuple[int, ...]:
     if inplane is None:
         return ()
-    return (inplane, 1, 1) if isinstance(inplane, int) else tuple(inplane)
+    if isinstance(inplane, Sequence) and not isinstance(inplane, str):
+        return tuple(check_count("inplane", size) for size in inplane)
+    return (check_count("inplane", inplane), 1, 1)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .feedback import run_in_own_dtype, same_padding
+from .parameter import check_count
 from .spiking_neuron import Options, SpikingNeuron, always
 
 __all__ = ["SConv2dLSTM", "SLSTM"]
@@ -59,7 +60,8 @@ class SLSTM(SpikingNeuron):
     ) -> None:
         options.setdefault("reset_mechanism", "none")
         super().__init__(**options)
-        self.lstm_cell = nn.LSTMCell(input_size, hidden_size, bias)
+        sizes = check_count("input_size", input_size), check_count("hidden_size", hidden_size)
+        self.lstm_cell = nn.LSTMCell(*sizes, bias)
         self.register_memory("syn", 0.0)
 
     def neuronal_charge(self, x: Tensor) -> None:
@@ -143,6 +145,8 @@ class SConv2dLSTM(SpikingNeuron):
                 f"give max_pool or avg_pool, got both: max_pool={max_pool}, avg_pool={avg_pool}"
             )
         self.max_pool, self.avg_pool = max_pool, avg_pool
+        for name, size in (("in_channels", in_channels), ("out_channels", out_channels)):
+            check_count(name, size)
         channels = (in_channels + out_channels, 4 * out_channels)
         padding = same_padding(kernel_size)
         self.conv = nn.Conv2d(*channels, kernel_size, padding=padding, bias=bias)

@@ -10,7 +10,7 @@ from ..base.location import Location
 from .base_node import BaseNode
 from .feedback import run_in_own_dtype
 from .lif import LIFNode
-from .parameter import Scalar, check_flag, check_number
+from .parameter import Scalar, check_count, check_flag, check_number
 
 __all__ = ["MPBNBaseNode", "MPBNLIFNode"]
 
@@ -74,7 +74,8 @@ class MPBNBaseNode(BaseNode):
                 f"got {out_features} and {out_channels}"
             )
         self.of_images = out_channels is not None
-        self.channels = out_channels if self.of_images else out_features
+        argument = "out_channels" if self.of_images else "out_features"
+        self.channels = check_count(argument, out_channels if self.of_images else out_features)
         kind: Any = nn.BatchNorm2d if self.of_images else nn.BatchNorm1d
         self.vbn = kind(self.channels) if check_flag("mpbn", mpbn) else None
         self.folded: Any = None
@@ -86,7 +87,7 @@ class MPBNBaseNode(BaseNode):
         self.bn_min_momentum = check_number("bn_min_momentum", bn_min_momentum)
         self.learnable_vth = check_flag("learnable_vth", learnable_vth)
         if learnable_vth:
-            self.a = nn.Parameter(torch.zeros(self.channels or 0))
+            self.a = nn.Parameter(torch.zeros(self.channels))
 
     def re_parameterize_v_threshold(
         self, normalize_residual: bool = False, running_stats: bool = False

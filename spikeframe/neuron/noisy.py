@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from .base_node import BaseNode
-from .parameter import Scalar
+from .parameter import Scalar, check_finite
 
 __all__ = ["Noisy", "powerlaw_noise"]
 
@@ -66,7 +66,7 @@ def powerlaw_noise(
         fmin: Frequency below which the spectrum is flat, in cycles per step, 0 to 0.5.
         generator: Where the random numbers come from; torch's own by default.
     Raises:
-        ValueError: fmin is out of range, or T is less than 2.
+        ValueError: exponent is not finite, fmin is out of range, or T is less than 2.
     References:
         | On Generating Power Law Noise (Timmer, König, 1995)
         | https://ui.adsabs.harvard.edu/abs/1995A&A...300..707T
@@ -75,6 +75,7 @@ def powerlaw_noise(
         >>> powerlaw_noise((100, 3), exponent=1.0).shape
         torch.Size([100, 3])
     """
+    check_finite("exponent", exponent)
     steps = size[0]
     if steps < 2:
         raise ValueError(f"noise over time needs at least 2 steps, got size={tuple(size)}")

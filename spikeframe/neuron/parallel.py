@@ -12,7 +12,7 @@ from ..base.location import Location
 from ..base.traced import check_real_input
 from .node import check_surrogate
 
-__all__ = ["ParallelNode", "check_steps", "product_over_time"]
+__all__ = ["ParallelNode", "product_over_time"]
 
 
 class ParallelNode(base.MemoryModule):
@@ -88,17 +88,3 @@ def product_over_time(node: Any, weight: Tensor, bias: Tensor, x_seq: Tensor) ->
     x, dtype = x_seq.reshape(node.T, -1), x_seq.dtype
     with torch.autocast(x_seq.device.type, enabled=False):
         return torch.addmm(bias.to(dtype), weight.to(dtype), x).reshape(x_seq.shape)
-
-
-def check_steps(name: str, value: int) -> int:
-    """Return a number of steps.
-
-    Raises:
-        TypeError: It is not an int.
-        ValueError: It is less than 1.
-    """
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be an int, a number of steps, got {value!r}")
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1, got {value}")
-    return value

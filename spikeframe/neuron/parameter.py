@@ -2,6 +2,7 @@
 
 from ..base.parameter import (
     Scalar,
+    check_count,
     check_finite,
     check_flag,
     check_number,
@@ -14,6 +15,7 @@ from ..base.parameter import (
 
 __all__ = [
     "Scalar",
+    "check_count",
     "check_finite",
     "check_flag",
     "check_number",

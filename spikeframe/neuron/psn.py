@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from .. import base
 from ..base.location import Location
-from .parallel import ParallelNode, check_steps, product_over_time
-from .parameter import check_number
+from .parallel import ParallelNode, product_over_time
+from .parameter import check_count, check_number
 from .window import window_sum
 
 __all__ = ["PSN", "MaskedPSN", "SlidingPSN"]
@@ -59,7 +59,7 @@ class PSN(base.MultiStepModule, ParallelNode):
         backend: str = "auto",
     ) -> None:
         super().__init__(surrogate_function, step_mode, backend)
-        self.T = check_steps("T", T)
+        self.T = check_count("T", T)
         self.weight = nn.Parameter(torch.empty(T, T))
         self.bias = nn.Parameter(torch.full((T, 1), -1.0))
         nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
@@ -126,7 +126,7 @@ class MaskedPSN(ParallelNode):
         backend: str = "auto",
     ) -> None:
         super().__init__(surrogate_function, step_mode, backend)
-        self.k, self.T = check_steps("k", k), check_steps("T", T)
+        self.k, self.T = check_count("k", k), check_count("T", T)
         if k > T:
             raise ValueError(f"k must be at most T, the steps of a sequence, got k={k} and T={T}")
         self.register_memory("time_step", 0)
@@ -232,7 +232,7 @@ class SlidingPSN(ParallelNode):
         backend: str = "auto",
     ) -> None:
         super().__init__(surrogate_function, step_mode, backend)
-        self.k = check_steps("k", k)
+        self.k = check_count("k", k)
         self.register_memory("queue", ())
         weight = 0.5 ** torch.arange(k - 1, -1, -1.0)
         if not exp_init:

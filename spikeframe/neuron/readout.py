@@ -61,7 +61,7 @@ class NonSpikingBaseNode(BaseNode):
         store_state_seqs: bool = False,
     ) -> None:
         decode = "last-mem" if decode == "last_mem" else decode
-        if decode not in DECODINGS:
+        if not isinstance(decode, str | None) or decode not in DECODINGS:
             known = ", ".join(repr(name) for name in DECODINGS if name)
             raise ValueError(f"decode must be None or one of {known}, got {decode!r}")
         super().__init__(

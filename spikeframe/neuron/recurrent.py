@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from .decay import decay, learnable
 from .feedback import Feedback, same_padding
-from .parameter import Scalar
+from .parameter import Scalar, check_number
 from .spiking_neuron import Options, SpikingNeuron
 from .synaptic import Synaptic
 
@@ -176,7 +176,8 @@ def _weights(
             + f", got {' and '.join(names) or 'none of these'}"
         )
     if not all_to_all:
-        return learnable(V) if learn else V
+        weight = V if isinstance(V, Tensor) else check_number("V", V)
+        return learnable(weight) if learn else weight
     if linear_features is not None:
         return nn.Linear(linear_features, linear_features).requires_grad_(learn)
     size: Any = kernel_size

@@ -36,6 +36,8 @@ def exponential_scan(x_seq: Tensor, decay: Scalar, start: Scalar = 0.0) -> Tenso
         start: The value before the first step, which broadcasts to [N, \*].
     Returns:
         :math:`v`, [T, N, \*].
+    Raises:
+        TypeError: The sequence is none, or not of floating-point values.
     References:
         | Prefix Sums and Their Applications (Blelloch, 1990)
         | https://www.cs.cmu.edu/~guyb/papers/Ble93.pdf
@@ -44,6 +46,11 @@ def exponential_scan(x_seq: Tensor, decay: Scalar, start: Scalar = 0.0) -> Tenso
         >>> exponential_scan(torch.tensor([1.0, 0.0, 1.0]), 0.5, start=2.0)
         tensor([2.0000, 1.0000, 1.5000])
     """
+    if not (isinstance(x_seq, Tensor) and x_seq.is_floating_point() and x_seq.dim() > 0):
+        given = f"{x_seq.dtype} {list(x_seq.shape)}" if isinstance(x_seq, Tensor) else f"{x_seq!r}"
+        raise TypeError(
+            f"x_seq must be a sequence [T, N, *] of floating-point values, got {given}"
+        )
     a, first = (
         torch.as_tensor(value, dtype=x_seq.dtype, device=x_seq.device).expand(x_seq.shape[1:])
         for value in (decay, start)

@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ..base.traced import check_real_input
 from .adaptive import AdExNode, IzhikevichNode
 from .alif import ALIFNode
 from .base_node import BaseNode
@@ -164,6 +165,7 @@ def _step(node: BaseNode, x: Tensor, fire_on: str = "post", **states: Tensor) ->
     """A step of a node made for it alone."""
     if fire_on not in ("pre", "post"):
         raise ValueError(f"fire_on must be 'pre' or 'post', got {fire_on!r}")
+    check_real_input(node, x)
     for name, state in states.items():
         setattr(node, name, state)
     if fire_on == "post":

@@ -9,11 +9,21 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from .. import surrogate
+from ..base.parameter import check_count, check_flag
+from ..base.traced import check_real_input
+from ..neuron.node import check_surrogate
 
-__all__ = ["SpikingGRUCell", "SpikingLSTMCell", "SpikingRNNCell", "SpikingVanillaRNNCell"]
+__all__ = [
+    "SpikingGRUCell",
+    "SpikingLSTMCell",
+    "SpikingRNNCell",
+    "SpikingVanillaRNNCell",
+    "as_states",
+]
 
 Spike = Callable[[Tensor], Tensor]
 
@@ -32,7 +42,9 @@ class SpikingRNNCell(nn.Module):
         input: [N, F_in].
         states: [N, F_hidden].
     Raises:
-        ValueError: One surrogate spikes and the other does not.
+        TypeError: An argument, or a call's input or state, is of another type.
+        ValueError: One surrogate spikes and the other does not, or a size or shape is outside of
+            what is allowed.
     """
 
     n_gates: int
@@ -47,11 +59,16 @@ class SpikingRNNCell(nn.Module):
         surrogate_function2: Spike | None = None,
     ) -> None:
         super().__init__()
-        self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
+        self.input_size = check_count("input_size", input_size)
+        self.hidden_size = check_count("hidden_size", hidden_size)
+        self.bias = check_flag("bias", bias)
         self.linear_ih = nn.Linear(input_size, self.n_gates * hidden_size, bias)
         self.linear_hh = nn.Linear(hidden_size, self.n_gates * hidden_size, bias)
         first = surrogate.Erf() if surrogate_function1 is None else surrogate_function1
-        self.surrogate_function1, self.surrogate_function2 = first, surrogate_function2
+        self.surrogate_function1 = check_surrogate(first)
+        self.surrogate_function2 = (
+            None if surrogate_function2 is None else check_surrogate(surrogate_function2)
+        )
         kinds = [getattr(f, "spiking", None) for f in (first, surrogate_function2)]
         if surrogate_function2 is not None and kinds[0] != kinds[1]:
             raise ValueError(
@@ -68,10 +85,13 @@ class SpikingRNNCell(nn.Module):
 
     def forward(self, x: Tensor, states: Any = None) -> Any:
         """The states after a step; before the first they are 0."""
-        if states is None:
-            zero = x.new_zeros(x.shape[0], self.hidden_size)
-            states = zero if self.n_states == 1 else (zero,) * self.n_states
-        return self.step(self.linear_ih(x), states)
+        check_real_input(self, x)
+        if x.dim() != 2 or x.shape[1] != self.input_size:
+            raise ValueError(
+                f"{type(self).__name__} takes [N, {self.input_size}], got {list(x.shape)}"
+            )
+        starts = as_states(self, states, (x.shape[0], self.hidden_size), x)
+        return self.step(self.linear_ih(x), starts if self.n_states > 1 else starts[0])
 
     def step(self, gates: Tensor, states: Any) -> Any:
         """The states after a step whose input came through ``linear_ih``."""
@@ -85,6 +105,29 @@ class SpikingRNNCell(nn.Module):
     def extra_repr(self) -> str:
         """The sizes."""
         return f"{self.input_size}, {self.hidden_size}, bias={self.bias}"
+
+
+def as_states(module: Any, states: Any, shape: tuple[int, ...], x: Tensor) -> tuple[Tensor, ...]:
+    """The states of a cell or network, one tensor each; zeros for None.
+
+    Raises:
+        TypeError: They are neither a tensor nor a tuple of tensors.
+        ValueError: Their number or shape is another.
+    """
+    wanted = module.n_states
+    if states is None:
+        return (x.new_zeros(shape),) * wanted
+    starts = (states,) if isinstance(states, Tensor) else states
+    if not isinstance(starts, tuple) or not all(isinstance(s, Tensor) for s in starts):
+        raise TypeError(
+            f"states must be a tensor or a tuple of tensors, got {type(states).__name__}"
+        )
+    if [s.shape for s in starts] != [torch.Size(shape)] * wanted:
+        raise ValueError(
+            f"{type(module).__name__} has {wanted} states of shape {list(shape)}, "
+            f"got {[list(s.shape) for s in starts]}"
+        )
+    return starts
 
 
 class SpikingVanillaRNNCell(SpikingRNNCell):

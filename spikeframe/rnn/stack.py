@@ -7,7 +7,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .cell import SpikingGRUCell, SpikingLSTMCell, SpikingRNNCell, SpikingVanillaRNNCell
+from ..base.parameter import check_count, check_flag, check_number
+from ..base.traced import check_real_input
+from .cell import (
+    SpikingGRUCell,
+    SpikingLSTMCell,
+    SpikingRNNCell,
+    SpikingVanillaRNNCell,
+    as_states,
+)
 
 __all__ = ["SpikingGRU", "SpikingLSTM", "SpikingRNN", "SpikingVanillaRNN"]
 
@@ -54,17 +62,21 @@ class SpikingRNN(nn.Module):
         *surrogates: Spike | None,
     ) -> None:
         super().__init__()
-        if isinstance(num_layers, bool) or not isinstance(num_layers, int) or num_layers < 1:
-            raise ValueError(f"num_layers must be an int of at least 1, got {num_layers!r}")
-        if not 0.0 <= dropout_p < 1.0:
+        if not 0.0 <= check_number("dropout_p", dropout_p) < 1.0:
             raise ValueError(f"dropout_p must be in [0, 1), got {dropout_p}")
         self.input_size, self.hidden_size = input_size, hidden_size
-        self.num_layers, self.bias = num_layers, bias
-        self.dropout_p, self.invariant_dropout_mask = dropout_p, invariant_dropout_mask
-        self.bidirectional = bidirectional
+        self.num_layers, self.bias = check_count("num_layers", num_layers), bias
+        self.dropout_p = dropout_p
+        self.invariant_dropout_mask = check_flag("invariant_dropout_mask", invariant_dropout_mask)
+        self.bidirectional = check_flag("bidirectional", bidirectional)
         self.cells = self._make_cells(surrogates)
         if bidirectional:
             self.cells_reverse = self._make_cells(surrogates)
+
+    @property
+    def n_states(self) -> int:
+        """The number of states of a cell."""
+        return self.cell.n_states
 
     @property
     def directions(self) -> int:
@@ -102,24 +114,14 @@ class SpikingRNN(nn.Module):
 
     def _starts(self, x: Tensor, states: Any) -> tuple[Tensor, ...]:
         """The first states, one tensor [L D, N, F_hidden] each."""
-        if x.dim() != 3 or x.shape[2] != self.input_size:
+        check_real_input(self, x)
+        if x.dim() != 3 or x.shape[2] != self.input_size or x.shape[0] == 0:
             raise ValueError(
-                f"{type(self).__name__} takes [T, N, {self.input_size}], got {list(x.shape)}"
+                f"{type(self).__name__} takes [T, N, {self.input_size}] of at least one step, got "
+                f"{list(x.shape)}"
             )
         shape = (self.num_layers * self.directions, x.shape[1], self.hidden_size)
-        if states is None:
-            return (x.new_zeros(shape),) * self.cell.n_states
-        starts = (states,) if isinstance(states, Tensor) else states
-        if not isinstance(starts, tuple) or not all(isinstance(s, Tensor) for s in starts):
-            raise TypeError(
-                f"states must be a tensor or a tuple of tensors, got {type(states).__name__}"
-            )
-        if [s.shape for s in starts] != [torch.Size(shape)] * self.cell.n_states:
-            raise ValueError(
-                f"{type(self).__name__} has {self.cell.n_states} states of shape {list(shape)}, "
-                f"got {[list(s.shape) for s in starts]}"
-            )
-        return starts
+        return as_states(self, states, shape, x)
 
     def _run(
         self, layer: int, direction: int, x: Tensor, starts: list[Tensor]

@@ -62,3 +62,13 @@ def test_a_net_that_ends_in_a_node_is_read_by_its_spikes():
         net, sgd, x_seq, target_seq, nn.functional.mse_loss, online=True
     )
     assert set(outputs.unique().tolist()) <= {0.0, 1.0}
+
+
+def test_targets_of_other_steps_are_refused():
+    net = nn.Sequential(nn.Linear(3, 2), neuron.SLTTLIFNode())
+    sgd = torch.optim.SGD(net.parameters(), lr=0.5)
+    x_seq, target_seq = torch.rand(2, 4, 3), torch.rand(2, 5, 2)
+    with pytest.raises(ValueError, match=r"same N and T, got \[2, 4, 3\] and \[2, 5, 2\]"):
+        functional.ottt_online_training(
+            net, sgd, x_seq, target_seq, nn.functional.mse_loss, online=False
+        )

@@ -59,7 +59,8 @@ def test_backends_agree_and_states_are_kept(kind):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"T": 2.0}, TypeError, "T must be an int, the number of steps, got 2.0"),
+        ({"T": 2.0}, TypeError, "T must be an int of at least 1, got 2.0"),
+        ({"T": -1}, ValueError, "T must be an int of at least 1, got -1"),
         ({"alpha": 1.5}, ValueError, "alpha must be greater than 0 and at most 1, got 1.5"),
         ({"v_threshold": 0.05}, ValueError, "v_threshold must be at least v_threshold_lower_b"),
         ({"v_threshold_lower_bound": 0.0}, ValueError, "v_threshold_lower_bound must be"),

@@ -101,3 +101,7 @@ def test_bad_arguments_say_what_is_allowed():
         neuron.SConv2dLSTM(1, 2, 4)
     with pytest.raises(TypeError, match="SConv2dLSTM takes no reset_delay, which is True"):
         neuron.SConv2dLSTM(1, 2, 3, reset_delay=False)
+    with pytest.raises(ValueError, match="hidden_size must be an int of at least 1, got -4"):
+        neuron.SLSTM(3, -4)
+    with pytest.raises(TypeError, match="out_channels must be an int of at least 1, got 2.0"):
+        neuron.SConv2dLSTM(1, 2.0, 3)

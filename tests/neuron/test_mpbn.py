@@ -96,6 +96,8 @@ def test_half_a_net_normalises_in_half_and_remembers_in_whole():
 def test_arguments_and_inputs_are_checked():
     with pytest.raises(ValueError, match="give out_features .* got None and None"):
         neuron.MPBNLIFNode()
+    with pytest.raises(ValueError, match="out_channels must be an int of at least 1, got 0"):
+        neuron.MPBNLIFNode(out_channels=0)
     with pytest.raises(ValueError, match="got 3 and 4"):
         neuron.MPBNLIFNode(out_features=3, out_channels=4)
     with pytest.raises(ValueError, match=r"MPBNLIFNode takes steps \[N, 3\], got \[2, 4\]"):

@@ -66,3 +66,5 @@ def test_what_cannot_be_is_refused():
         neuron.powerlaw_noise((1, 3))
     with pytest.raises(ValueError, match="fmin must be from 0 to 0.5 cycles per step, got 0.6"):
         neuron.powerlaw_noise((8,), fmin=0.6)
+    with pytest.raises(ValueError, match="exponent must be finite, got inf"):
+        neuron.powerlaw_noise((8,), float("inf"))

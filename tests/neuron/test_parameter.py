@@ -149,10 +149,11 @@ def test_positive_numbers_are_checked(value):
         ("ILIF", {"v_threshold": 0.0}, "v_threshold must be"),
         ("ILIF", {"surrogate_function": surrogate.MultiLevelSpikeCount(4, False)}, "spiking=Fals"),
         ("SimpleLIF", {"tau": 0.5}, "tau must be finite and greater than 1"),
-        ("GLIF", {"T": 0}, "T must be at least 1, got 0"),
+        ("GLIF", {"T": 0}, "T must be an int of at least 1, got 0"),
         ("GLIF", {"init_tau": 1.0}, "init_tau must be between 0 and 1, got 1.0"),
         ("GLIF", {"step_mode": "s"}, "supports step_mode 'm' only, got 's'"),
         ("NonSpikingIF", {"decode": "max"}, "decode must be None or one of 'last-mem'.* got 'ma"),
+        ("NonSpikingIF", {"decode": ["max"]}, r"decode must be None or one of .* got \['max'\]"),
     ],
 )
 def test_values_out_of_range_say_what_is_allowed(name, arguments, message):
@@ -168,7 +169,8 @@ def test_values_out_of_range_say_what_is_allowed(name, arguments, message):
         ("KLIF", {"scale_reset": 1}, "scale_reset must be True or False, got 1"),
         ("LIAF", {"act": torch.nn.ReLU}, "act must be a function, such as torch.relu, got <class"),
         ("ILIF", {"surrogate_function": surrogate.ATan()}, "MultiLevelSpikeCount, .* got ATan"),
-        ("GLIF", {"T": 2.0}, "T must be an int, the number of steps, got 2.0"),
+        ("GLIF", {"inplane": 2.5}, "inplane must be an int of at least 1, got 2.5"),
+        ("GLIF", {"T": 2.0}, "T must be an int of at least 1, got 2.0"),
         ("SimpleLIF", {"decay_input": "no"}, "decay_input must be True or False, got 'no'"),
     ],
 )

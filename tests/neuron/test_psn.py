@@ -215,9 +215,9 @@ def test_what_cannot_be_is_refused():
         neuron.MaskedPSN(2, 4, -0.5)
     with pytest.raises(ValueError, match="lambda_ must be 0 or greater"):
         node.lambda_ = -1.0
-    with pytest.raises(TypeError, match="k must be an int, a number of steps, got 2.0"):
+    with pytest.raises(TypeError, match="k must be an int of at least 1, got 2.0"):
         neuron.SlidingPSN(2.0)
-    with pytest.raises(ValueError, match="T must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="T must be an int of at least 1, got 0"):
         neuron.PSN(0)
     with pytest.raises(ValueError, match="at least one step"):
         neuron.SlidingPSN(2, step_mode="m")(torch.zeros(0, 3))

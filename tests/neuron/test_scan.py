@@ -177,3 +177,9 @@ def test_a_step_changed_on_the_node_is_not_scanned(uncompiled, monkeypatch):
         monkeypatch.setattr(one, "neuronal_fire", lambda one=one: one.surrogate_function(-one.mem))
     x_seq = sequence((4,), 100)
     assert torch.equal(node(x_seq), twin(x_seq))
+
+
+@pytest.mark.parametrize("x_seq", [torch.ones(3, 2, dtype=torch.int64), torch.tensor(1.0), [1.0]])
+def test_what_is_no_sequence_of_floats_is_refused(x_seq):
+    with pytest.raises(TypeError, match="x_seq must be a sequence .* of floating-point values, g"):
+        exponential_scan(x_seq, 0.5)

@@ -87,3 +87,8 @@ def test_pre_and_post_are_a_step_apart():
     assert sum(s.sum() for s in before) > 0
     with pytest.raises(ValueError, match="fire_on must be 'pre' or 'post', got 'now'"):
         neuron.lif_step(X[0], pre, fire_on="now")
+
+
+def test_an_input_that_is_no_tensor_is_refused():
+    with pytest.raises(TypeError, match="LIFNode takes a tensor, got float"):
+        neuron.lif_step(1.0, torch.zeros(1))

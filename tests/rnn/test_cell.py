@@ -78,3 +78,38 @@ def test_each_cell_has_a_surrogate_of_its_own():
     first, second = rnn.SpikingLSTM(3, 4, num_layers=2).cells
     assert first.surrogate_function1 is not second.surrogate_function1
     assert isinstance(first.surrogate_function1, surrogate.Erf)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "text"),
+    [
+        (
+            lambda: rnn.SpikingLSTMCell(3, 4)(torch.ones(3)),
+            *(ValueError, r"SpikingLSTMCell takes \[N, 3\], got \[3\]"),
+        ),
+        (
+            lambda: rnn.SpikingLSTMCell(3, 4)(torch.ones(2, 3), torch.zeros(2, 4)),
+            *(ValueError, r"SpikingLSTMCell has 2 states of shape \[2, 4\], got \[\[2, 4\]\]"),
+        ),
+        (
+            lambda: rnn.SpikingGRUCell(3, 4)(torch.ones(2, 3), torch.zeros(1, 4)),
+            *(ValueError, r"SpikingGRUCell has 1 states of shape \[2, 4\], got \[\[1, 4\]\]"),
+        ),
+        (
+            lambda: rnn.SpikingGRUCell(3, 4)(torch.ones(2, 3), "zeros"),
+            *(TypeError, "states must be a tensor or a tuple of tensors, got str"),
+        ),
+        (
+            lambda: rnn.SpikingGRUCell(3, 4, surrogate_function1=surrogate.ATan),
+            *(TypeError, r"write ATan\(\) rather than ATan"),
+        ),
+        (
+            lambda: rnn.SpikingGRUCell(3, 4, surrogate_function2=3),
+            *(TypeError, "surrogate_function must be callable"),
+        ),
+        (lambda: rnn.SpikingGRUCell(3.0, 4), TypeError, "input_size must be an int of at least 1"),
+    ],
+)
+def test_bad_arguments_say_what_is_allowed(call, error, text):
+    with pytest.raises(error, match=text):
+        call()

@@ -57,3 +57,11 @@ def test_any_neuron_becomes_recurrent():
     x_seq = sequence((3,), T=70)
     assert torch.equal(node(x_seq), theirs(x_seq))
     assert [name for name, _ in node.named_memories()] == ["mem", "spk"]
+
+
+@pytest.mark.parametrize("features", [1, 4])
+def test_feedback_of_another_shape_is_refused(features):
+    """That of one feature would be broadcast."""
+    node = rnn.RecurrentLIFNode(nn.Linear(3, features))
+    with pytest.raises(ValueError, match=rf"feedback makes \[2, {features}\] of spikes \[2, 3\]"):
+        node(torch.ones(2, 3))

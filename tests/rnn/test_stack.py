@@ -98,7 +98,18 @@ def test_dropout_is_between_layers_in_training_and_may_hold_its_mask():
         ),
         (
             lambda: rnn.SpikingGRU(3, 4)(torch.ones(5, 3)),
-            *(ValueError, r"SpikingGRU takes \[T, N, 3\], got \[5, 3\]"),
+            *(ValueError, r"takes \[T, N, 3\] of at least one step, got \[5, 3\]"),
+        ),
+        (
+            lambda: rnn.SpikingGRU(3, 4)(torch.ones(0, 2, 3)),
+            *(ValueError, r"of at least one step, got \[0, 2, 3\]"),
+        ),
+        (lambda: rnn.SpikingGRU(3, 4)([1.0]), TypeError, "SpikingGRU takes a tensor, got list"),
+        (lambda: rnn.SpikingGRU(3, 0), ValueError, "hidden_size must be an int of at least 1"),
+        (lambda: rnn.SpikingGRU(3, 4, 1.5), TypeError, "num_layers must be an int of at least 1"),
+        (
+            lambda: rnn.SpikingGRU(3, 4, bidirectional=2),
+            *(TypeError, "bidirectional must be True or False, got 2"),
         ),
         (
             lambda: rnn.SpikingLSTM(3, 4)(torch.ones(5, 2, 3), torch.zeros(1, 2, 4)),
