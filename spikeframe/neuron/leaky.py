@@ -98,6 +98,10 @@ class DeltaLeaky(Leaky):
     Raises:
         TypeError: An argument is of another type.
         ValueError: An argument is outside of what is allowed.
+    References:
+        | Training Spiking Neural Networks Using Lessons From Deep Learning
+          (Eshraghian et al., 2023)
+        | https://arxiv.org/abs/2109.12894
 
     Example:
         >>> import torch

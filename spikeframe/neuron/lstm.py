@@ -42,6 +42,9 @@ class SLSTM(SpikingNeuron):
     Raises:
         TypeError: An argument is of another type.
         ValueError: An argument is outside of what is allowed.
+    References:
+        | Long Short-Term Memory (Hochreiter, Schmidhuber, 1997)
+        | https://doi.org/10.1162/neco.1997.9.8.1735
 
     Example:
         >>> node = SLSTM(3, 4, threshold=0.1, step_mode="m")

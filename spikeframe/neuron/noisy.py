@@ -27,6 +27,9 @@ class Noisy(BaseNode):
         sigma: Amplitude of the noise :math:`\sigma`; a number, tensor or nn.Parameter.
     Shape:
         input, noise, output: [N, \*] when step_mode is 's', [T, N, \*] when it is 'm'.
+    References:
+        | Neuronal Dynamics (Gerstner, Kistler, Naud, Paninski, 2014), chapter 8
+        | https://neuronaldynamics.epfl.ch/online/Ch8.html
 
     Example:
         >>> from spikeframe import neuron

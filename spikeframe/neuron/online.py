@@ -112,6 +112,9 @@ class OTTTLIFNode(SingleStepModule, _OnlineLIFNode):
 class SLTTLIFNode(_OnlineLIFNode):
     r"""Leaky integrate-and-fire neuron for spatial learning through time (SLTT).
 
+    .. math::
+        \frac{\partial V[t]}{\partial V[t-1]} := 0
+
     Charge, fire and reset are those of :class:`LIFNode`; in training mode no gradient passes from
     one step to another. A sequence ('m') has the gradients of its steps, one at a time ('s') need
     the memory of one step.

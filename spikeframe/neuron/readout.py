@@ -124,6 +124,9 @@ class NonSpikingIFNode(NonSpikingBaseNode):
         output: [N, \*]; without decode [T, N, \*] when step_mode is 'm'.
     State:
         v: membrane potential, [N, \*]; starts at 0.
+    References:
+        | Neuronal Dynamics (Gerstner, Kistler, Naud, Paninski, 2014), section 1.3
+        | https://neuronaldynamics.epfl.ch/online/Ch1.S3.html
 
     Example:
         >>> x_seq = torch.tensor([[1.0], [2.0], [-4.0]])
@@ -156,6 +159,9 @@ class NonSpikingLIFNode(NonSpikingBaseNode):
     Raises:
         TypeError: An argument is of another type.
         ValueError: tau is not greater than 1, or decode is unknown.
+    References:
+        | Neuronal Dynamics (Gerstner, Kistler, Naud, Paninski, 2014), section 1.3
+        | https://neuronaldynamics.epfl.ch/online/Ch1.S3.html
 
     Example:
         >>> node = NonSpikingLIFNode(tau=2.0, decode="mean-mem", step_mode="m")

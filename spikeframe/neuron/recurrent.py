@@ -116,6 +116,10 @@ class RSynaptic(Feedback, Synaptic):
     Raises:
         TypeError: An argument is of another type.
         ValueError: An argument is outside of what is allowed, or does not go with the others.
+    References:
+        | Training Spiking Neural Networks Using Lessons From Deep Learning
+          (Eshraghian et al., 2023)
+        | https://arxiv.org/abs/2109.12894
 
     Example:
         >>> import torch

@@ -33,6 +33,9 @@ class Refractory(BaseNode):
     Raises:
         TypeError: The class does not fire by ``neuronal_fire``.
         ValueError: tau_ref is not greater than 0.
+    References:
+        | Neuronal Dynamics (Gerstner, Kistler, Naud, Paninski, 2014), chapter 1
+        | https://neuronaldynamics.epfl.ch/online/Ch1.html
 
     Example:
         >>> from spikeframe import neuron

@@ -35,6 +35,10 @@ class SimpleIFNode(SimpleBaseNode):
     Arguments:
         v_threshold, v_reset, surrogate_function, detach_reset: As of :class:`BaseNode`.
         step_mode, backend, store_v_seq, store_state_seqs: As of :class:`BaseNode`.
+    Shape:
+        input, output: [N, \*] when step_mode is 's', [T, N, \*] when it is 'm'.
+    State:
+        v: membrane potential after the reset, [N, \*]; starts at v_reset (0 if None).
 
     Example:
         >>> import torch
@@ -61,6 +65,10 @@ class SimpleLIFNode(SimpleBaseNode):
         decay_input: Divide the input by :math:`\tau` too.
         v_threshold, v_reset, surrogate_function, detach_reset: As of :class:`BaseNode`.
         step_mode, backend, store_v_seq, store_state_seqs: As of :class:`BaseNode`.
+    Shape:
+        input, output: [N, \*] when step_mode is 's', [T, N, \*] when it is 'm'.
+    State:
+        v: membrane potential after the reset, [N, \*]; starts at v_reset (0 if None).
     Raises:
         TypeError: An argument is of another type.
         ValueError: tau is not greater than 1.

@@ -35,6 +35,10 @@ class StateLeaky(Leaky):
     Raises:
         TypeError: An argument is of another type.
         ValueError: An argument is outside of what is allowed.
+    References:
+        | Training Spiking Neural Networks Using Lessons From Deep Learning
+          (Eshraghian et al., 2023)
+        | https://arxiv.org/abs/2109.12894
 
     Example:
         >>> StateLeaky(beta=0.5, step_mode="m")(torch.tensor([[1.5], [1.0], [0.0]])).flatten()
@@ -70,6 +74,10 @@ class LinearLeaky(StateLeaky):
     Raises:
         TypeError: An argument is of another type.
         ValueError: An argument is outside of what is allowed.
+    References:
+        | Training Spiking Neural Networks Using Lessons From Deep Learning
+          (Eshraghian et al., 2023)
+        | https://arxiv.org/abs/2109.12894
 
     Example:
         >>> LinearLeaky(0.9, 8, 4, step_mode="m")(torch.ones(5, 2, 8)).shape
@@ -122,6 +130,10 @@ class LeakyParallel(LinearLeaky):
     Raises:
         TypeError: An argument is of another type.
         ValueError: An argument is outside of what is allowed.
+    References:
+        | Training Spiking Neural Networks Using Lessons From Deep Learning
+          (Eshraghian et al., 2023)
+        | https://arxiv.org/abs/2109.12894
 
     Example:
         >>> LeakyParallel(8, 4, beta=0.9, step_mode="m")(torch.ones(5, 2, 8)).shape

@@ -143,6 +143,9 @@ class SpikingVanillaRNNCell(SpikingRNNCell):
         surrogate_function: The spike with its surrogate gradient; ``surrogate.Erf()`` by default.
     Shape:
         input: [N, F_in]; state and output: [N, F_hidden].
+    References:
+        | Finding Structure in Time (Elman, 1990)
+        | https://doi.org/10.1207/s15516709cog1402_1
 
     Example:
         >>> import torch
