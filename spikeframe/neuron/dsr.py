@@ -7,12 +7,21 @@ mean output approaches with the number of steps.
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..base import MultiStepModule
 from ..base.location import Location
 from .base_node import BaseNode
-from .parameter import check_count, check_flag, check_number, check_positive, precise, show
+from .decay import learnable
+from .parameter import (
+    Scalar,
+    check_count,
+    check_flag,
+    check_number,
+    check_positive,
+    precise,
+    show,
+)
 
 __all__ = ["DSRIFNode", "DSRLIFNode"]
 
@@ -41,8 +50,8 @@ class _DSRNode(MultiStepModule, BaseNode):
     def __init__(
         self,
         T: int,
-        v_threshold: float,
-        alpha: float,
+        v_threshold: Scalar,
+        alpha: Scalar,
         v_threshold_training: bool,
         v_threshold_grad_scaling: float,
         v_threshold_lower_bound: float,
@@ -50,27 +59,30 @@ class _DSRNode(MultiStepModule, BaseNode):
         backend: str,
         store_v_seq: bool,
     ) -> None:
-        height = torch.tensor(check_number("v_threshold", v_threshold))
+        height = v_threshold
+        if not isinstance(height, Tensor):
+            height = torch.tensor(check_number("v_threshold", height))
         learned = check_flag("v_threshold_training", v_threshold_training)
         super().__init__(
-            nn.Parameter(height) if learned else height,
+            learnable(height) if learned else height.detach(),
             None,
             step_mode=step_mode,
             backend=backend,
             store_v_seq=store_v_seq,
         )
         self.T = check_count("T", T)
-        self.alpha = check_number("alpha", alpha)
-        if not 0.0 < self.alpha <= 1.0:
-            raise ValueError(f"alpha must be greater than 0 and at most 1, got {alpha}")
+        self.set_parameter("alpha", alpha)
+        part = torch.as_tensor(self.alpha).detach()
+        if not bool(((part > 0) & (part <= 1)).all()):
+            raise ValueError(f"alpha must be greater than 0 and at most 1, got {show(self.alpha)}")
         self.v_threshold_lower_bound = check_number(
             "v_threshold_lower_bound", v_threshold_lower_bound
         )
         check_positive("v_threshold_lower_bound", self.v_threshold_lower_bound)
-        if v_threshold < v_threshold_lower_bound:
+        if not bool((height.detach() >= self.v_threshold_lower_bound).all()):
             raise ValueError(
-                f"v_threshold must be at least v_threshold_lower_bound, got {v_threshold} and "
-                f"{v_threshold_lower_bound}"
+                "v_threshold must be at least v_threshold_lower_bound, got "
+                f"{show(height.detach())} and {v_threshold_lower_bound}"
             )
         self.v_threshold_grad_scaling = check_number(
             "v_threshold_grad_scaling", v_threshold_grad_scaling
@@ -111,8 +123,8 @@ class _DSRNode(MultiStepModule, BaseNode):
     def extra_repr(self) -> str:
         """The arguments, for print."""
         return (
-            f"T={self.T}, v_threshold={show(torch.as_tensor(self.v_threshold).detach())}, "
-            f"alpha={self.alpha}, backend={self.backend}"
+            f"T={self.T}, v_threshold={show(self.v_threshold)}, "
+            f"alpha={show(self.alpha)}, backend={self.backend}"
         )
 
 
@@ -133,8 +145,9 @@ class DSRIFNode(_DSRNode):
 
     Arguments:
         T: Number of steps of a sequence.
-        v_threshold: Height of a spike :math:`V_{th}`.
-        alpha: Threshold, as a part of the height, 0 to 1.
+        v_threshold: Height of a spike :math:`V_{th}`; a number, or a tensor that broadcasts to
+            [N, \*].
+        alpha: Threshold, as a part of the height, 0 to 1; likewise.
         v_threshold_training: Learn the height.
         v_threshold_grad_scaling: Factor of its gradient.
         v_threshold_lower_bound: The height is at least this.
@@ -165,8 +178,8 @@ class DSRIFNode(_DSRNode):
     def __init__(
         self,
         T: int = 20,
-        v_threshold: float = 6.0,
-        alpha: float = 0.5,
+        v_threshold: Scalar = 6.0,
+        alpha: Scalar = 0.5,
         v_threshold_training: bool = True,
         v_threshold_grad_scaling: float = 1.0,
         v_threshold_lower_bound: float = 0.01,
@@ -217,10 +230,11 @@ class DSRLIFNode(_DSRNode):
 
     Arguments:
         T: Number of steps of a sequence.
-        v_threshold: Height of a spike :math:`V_{th}`.
+        v_threshold: Height of a spike :math:`V_{th}`; a number, or a tensor that broadcasts to
+            [N, \*].
         tau: Membrane time constant, in the unit of delta_t.
         delta_t: Length of a step :math:`dt`.
-        alpha: Threshold, as a part of the height, 0 to 1.
+        alpha: Threshold, as a part of the height, 0 to 1; like v_threshold.
         v_threshold_training: Learn the height.
         v_threshold_grad_scaling: Factor of its gradient.
         v_threshold_lower_bound: The height is at least this.
@@ -248,10 +262,10 @@ class DSRLIFNode(_DSRNode):
     def __init__(
         self,
         T: int = 20,
-        v_threshold: float = 1.0,
+        v_threshold: Scalar = 1.0,
         tau: float = 2.0,
         delta_t: float = 0.05,
-        alpha: float = 0.3,
+        alpha: Scalar = 0.3,
         v_threshold_training: bool = True,
         v_threshold_grad_scaling: float = 1.0,
         v_threshold_lower_bound: float = 0.1,
@@ -313,6 +327,7 @@ class _Represented(torch.autograd.Function):
         ctx.save_for_backward(*representation[:3])
         ctx.gains = representation[3:]
         ctx.dtypes = x_seq.dtype, height.dtype
+        ctx.height_shape = height.shape
         return spikes.view_as(spikes)
 
     @staticmethod
@@ -324,7 +339,7 @@ class _Represented(torch.autograd.Function):
         x_grad = (torch.where(within, total, 0.0) * input_gain).to(x_dtype).expand_as(grads[0])
         if not ctx.needs_input_grad[2]:
             return None, x_grad, None, None
-        height_grad = torch.where(above, total, 0.0).sum() * height_gain
+        height_grad = torch.where(above, total, 0.0).sum_to_size(ctx.height_shape) * height_gain
         return None, x_grad, height_grad.to(height_dtype), None
 
 

@@ -1,5 +1,7 @@
 """Differentiation on spike representation: spikes forward, the representation backward."""
 
+import functools
+
 import pytest
 import torch
 
@@ -29,6 +31,28 @@ def test_the_gradient_is_that_of_the_clamped_mean():
     inside = torch.tensor([0.0, 1.0, 1.0, 1.0, 0.0])
     assert torch.equal(x_seq.grad, (sums * inside / 4).expand(4, 5))
     assert node.v_threshold.grad == 0.5 * sums[-1]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [neuron.DSRIFNode, functools.partial(neuron.DSRLIFNode, tau=0.5, delta_t=0.5)],
+    ids=["IF", "LIF"],
+)
+def test_a_height_per_channel_is_that_of_each_alone(kind):
+    heights, parts = torch.tensor([0.3, 0.5, 0.9]), torch.tensor([0.3, 0.5, 0.8])
+    x_seq = torch.rand(6, 4, 3, generator=torch.Generator().manual_seed(0))
+    node = kind(6, heights, alpha=parts)
+    spikes = node(x_seq)
+    (spikes * x_seq).sum().backward()
+    assert node.v_threshold.grad.shape == (3,)
+    for i in range(3):
+        alone = kind(6, heights[i].item(), alpha=parts[i].item())
+        expected = alone(x_seq[..., i])
+        (expected * x_seq[..., i]).sum().backward()
+        assert torch.equal(spikes[..., i], expected)
+        assert torch.allclose(node.v_threshold.grad[i], alone.v_threshold.grad)
+    assert node.v_threshold.grad.any()
+    assert kind(6, heights, v_threshold_training=False).v_threshold.requires_grad is False
 
 
 def test_a_fixed_threshold_is_a_buffer():
