@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from .decay import decay
-from .parameter import Scalar
+from .parameter import Scalar, finite_threshold
 from .spiking_neuron import Options, SpikingNeuron, always
 
 __all__ = ["Alpha"]
@@ -97,7 +97,7 @@ class Alpha(SpikingNeuron):
             self.syn_exc = (1.0 - spike) * self.syn_exc
             self.mem = (1.0 - spike) * self.mem
         else:
-            self.syn_exc = self.syn_exc - spike * self.threshold
+            self.syn_exc = self.syn_exc - spike * finite_threshold(self.threshold)
         self.syn_inh = (1.0 - spike) * self.syn_inh
 
     def advance(self, x: Tensor, spike: Tensor | None) -> None:

@@ -39,6 +39,16 @@ def test_decays_that_learning_pushed_over_a_border_stay_finite(decays, backend):
         assert parameter.grad != 0
 
 
+@pytest.mark.parametrize("reset", ["subtract", "zero", "none"])
+def test_a_threshold_that_is_never_reached_is_not_subtracted(reset):
+    node = neuron.Alpha(0.9, 0.6, threshold=float("inf"), reset_mechanism=reset, step_mode="m")
+    never = neuron.Alpha(0.9, 0.6, reset_mechanism="none", step_mode="m")
+    x_seq = sequence((5,))
+    assert not node(x_seq).any()
+    never(x_seq)
+    assert torch.equal(node.mem, never.mem)
+
+
 def test_a_reset_to_zero_empties_all_states():
     node = neuron.Alpha(0.9, 0.6)
     for x in (3.0, 0.0, 0.0):
