@@ -12,20 +12,24 @@ from torch import Tensor
 from ..base.traced import check_real_input
 from .adaptive import AdExNode, IzhikevichNode
 from .alif import ALIFNode
-from .base_node import BaseNode
+from .alpha import Alpha
 from .clif import ComplementaryLIFNode
 from .cuba import CUBALIFNode
 from .ilif import ILIFNode
 from .integrate_and_fire import IFNode
 from .klif import KLIFNode
+from .lapicque import Lapicque
+from .leaky import Leaky
 from .lif import LIFNode
 from .nonlinear import EIFNode, QIFNode
 from .raf import RAFNode
+from .synaptic import Synaptic
 from .ternary import TernaryIFNode, TernaryLIFNode
 
 __all__ = [
     "adex_step",
     "alif_step",
+    "alpha_step",
     "clif_step",
     "cuba_step",
     "eif_step",
@@ -33,9 +37,12 @@ __all__ = [
     "ilif_step",
     "izhikevich_step",
     "klif_step",
+    "lapicque_step",
+    "leaky_step",
     "lif_step",
     "qif_step",
     "raf_step",
+    "synaptic_step",
     "ternary_if_step",
     "ternary_lif_step",
 ]
@@ -161,7 +168,37 @@ def raf_step(x: Tensor, v: Tensor, u: Tensor, **arguments: Any) -> Triple:
     return _step(RAFNode(**arguments), x, v=v, u=u)
 
 
-def _step(node: BaseNode, x: Tensor, fire_on: str = "post", **states: Tensor) -> Any:
+def leaky_step(x: Tensor, mem: Tensor, **arguments: Any) -> Pair:
+    """One step of :class:`Leaky`: spike and U, from input and U.
+
+    Example:
+        >>> import torch
+        >>> leaky_step(torch.tensor([0.75]), torch.tensor([1.5]), beta=0.5)
+        (tensor([0.]), tensor([0.5000]))
+    """
+    return _step(Leaky(**arguments), x, mem=mem)
+
+
+def lapicque_step(x: Tensor, mem: Tensor, **arguments: Any) -> Pair:
+    """One step of :class:`Lapicque`: spike and U, from input and U."""
+    return _step(Lapicque(**arguments), x, mem=mem)
+
+
+def synaptic_step(x: Tensor, syn: Tensor, mem: Tensor, **arguments: Any) -> Triple:
+    """One step of :class:`Synaptic`: spike, the current I and U, from input, I and U."""
+    return _step(Synaptic(**arguments), x, syn=syn, mem=mem)
+
+
+def alpha_step(
+    x: Tensor, syn_exc: Tensor, syn_inh: Tensor, mem: Tensor, **arguments: Any
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """One step of :class:`Alpha`: spike, E, I and U, from input, E, I and U."""
+    states = {"syn_exc": syn_exc, "syn_inh": syn_inh, "mem": mem}
+    spike, *after = _step(Alpha(**arguments), x, "post", **states)
+    return spike, after[0], after[1], after[2]
+
+
+def _step(node: Any, x: Tensor, fire_on: str = "post", **states: Tensor) -> Any:
     """A step of a node made for it alone."""
     if fire_on not in ("pre", "post"):
         raise ValueError(f"fire_on must be 'pre' or 'post', got {fire_on!r}")

@@ -26,6 +26,10 @@ STEPS = {
     "alif_step": (neuron.ALIFNode, {"beta": 0.5}),
     "clif_step": (neuron.ComplementaryLIFNode, {"tau": 1.7}),
     "raf_step": (neuron.RAFNode, {"omega": 0.7}),
+    "leaky_step": (neuron.Leaky, {"beta": 0.7, "reset_mechanism": "zero"}),
+    "lapicque_step": (neuron.Lapicque, {"R": 2.0, "C": 0.7}),
+    "synaptic_step": (neuron.Synaptic, {"alpha": 0.3, "beta": 0.6}),
+    "alpha_step": (neuron.Alpha, {"alpha": 0.9, "beta": 0.6}),
 }
 
 
