@@ -148,7 +148,8 @@ class MemoryModule(nn.Module, StepModule):
 
     def forward(self, *inputs: Any, **kwargs: Any) -> Any:
         """Run one step or a sequence, as ``step_mode`` says."""
-        check_stateful_call(self, replayable=self.replayable)
+        if self._memories:
+            check_stateful_call(self, replayable=self.replayable)
         if self.step_mode == "s":
             return self.single_step_forward(*inputs, **kwargs)
         return self.multi_step_forward(*inputs, **kwargs)

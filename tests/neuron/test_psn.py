@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from torch.utils.checkpoint import checkpoint
 
 from spikeframe import functional, kernels, neuron, surrogate
 
@@ -161,6 +162,20 @@ def test_a_backward_through_a_finished_sequence_names_the_cure():
         node(layer(x_seq)).sum().backward()
     functional.reset_net(node)
     node(layer(x_seq)).sum().backward()
+
+
+def test_without_a_state_any_transform_will_do():
+    node, x_seq = neuron.PSN(5), sequence(5, 2, 3)
+    mapped = torch.func.vmap(node, in_dims=1, out_dims=1)(x_seq)
+    assert torch.equal(mapped, node(x_seq))
+    grads = []
+    for run in (node, lambda x: checkpoint(node, x, use_reentrant=False)):
+        node.zero_grad()
+        (run(x_seq) * x_seq).sum().backward()
+        grads.append(node.weight.grad.clone())
+    assert torch.equal(*grads)
+    with pytest.raises(RuntimeError, match="keeps its state inside"):
+        torch.func.vmap(neuron.SlidingPSN(2, step_mode="m"), in_dims=1)(x_seq)
 
 
 def test_autocast_leaves_the_precision_alone():
