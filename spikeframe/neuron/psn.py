@@ -149,9 +149,8 @@ class MaskedPSN(ParallelNode):
 
     def masked_weight(self) -> Tensor:
         """The weights that are in force, [T, T]."""
-        if bool(self.lambda_ >= 1.0):
-            return self.weight * self.mask0
-        return (self.lambda_ * self.mask0 + (1.0 - self.lambda_)) * self.weight
+        part = self.lambda_.clamp(max=1.0)
+        return (part * self.mask0 + (1.0 - part)) * self.weight
 
     def potential(self, x_seq: Tensor) -> Tensor:
         r"""H of every step, [T, N, \*]."""

@@ -18,6 +18,13 @@ def clear(h):
     return h.abs() > 1e-5
 
 
+MAKE = {
+    "PSN": lambda **k: neuron.PSN(5, **k),
+    "MaskedPSN": lambda **k: neuron.MaskedPSN(3, 5, 1.0, step_mode="m", **k),
+    "SlidingPSN": lambda **k: neuron.SlidingPSN(3, step_mode="m", **k),
+}
+
+
 def test_psn_is_a_matrix_product():
     node, x_seq = neuron.PSN(5), sequence(5, 2, 3)
     h = torch.einsum("ts,snc->tnc", node.weight, x_seq) + node.bias.unsqueeze(-1)
@@ -37,6 +44,16 @@ def test_masked_psn_sees_the_last_steps(lambda_, seen):
         (grad,) = torch.autograd.grad(node.potential(x_seq)[t].sum(), x_seq)
         expected = range(6) if seen == 6 else range(max(0, t - 2), t + 1)
         assert grad[:, 0].nonzero().flatten().tolist() == list(expected)
+
+
+@pytest.mark.parametrize("name", ["PSN", "MaskedPSN", "SlidingPSN"])
+def test_they_compile_without_a_break(name):
+    x_seq = sequence(5, 2, 3)
+    node = MAKE[name]()
+    compiled = torch.compile(node, fullgraph=True, backend="aot_eager")
+    expected = node(x_seq)
+    node.reset()
+    assert torch.equal(compiled(x_seq), expected)
 
 
 def test_lambda_is_assigned_in_place():
@@ -108,13 +125,6 @@ def test_dtypes(dtype):
             spikes.float(),
             node.eval().surrogate_function(node.reset() or node.potential(x_seq.float())),
         )
-
-
-MAKE = {
-    "PSN": lambda **k: neuron.PSN(5, **k),
-    "MaskedPSN": lambda **k: neuron.MaskedPSN(3, 5, 1.0, step_mode="m", **k),
-    "SlidingPSN": lambda **k: neuron.SlidingPSN(3, step_mode="m", **k),
-}
 
 
 @pytest.mark.parametrize("name", MAKE)
