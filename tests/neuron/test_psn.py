@@ -46,7 +46,8 @@ def test_masked_psn_sees_the_last_steps(lambda_, seen):
         assert grad[:, 0].nonzero().flatten().tolist() == list(expected)
 
 
-@pytest.mark.parametrize("name", ["PSN", "MaskedPSN", "SlidingPSN"])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("name", MAKE)
 def test_they_compile_without_a_break(name):
     x_seq = sequence(5, 2, 3)
     node = MAKE[name]()
