@@ -12,11 +12,7 @@ system and met again, page by page.
 
 import argparse
 import csv
-import datetime
-import os
-import platform
 import statistics
-import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from measured.report import COMMON, common
 from torch import Tensor
 
 from spikeframe import kernels, neuron, rnn, surrogate
@@ -33,9 +30,8 @@ SHAPE = (16, 64, 1024)
 BOUND, BOUND_OF_FUNCTIONS = 1.5, 3.0
 PASSES = ("inference", "training")
 COLUMNS = (
-    *("date", "commit", "torch", "machine", "load", "malloc", "shape"),
-    *("neuron", "states", "functions"),
-    *("pass", "ms", "ns_per_byte", "times_lif", "times_lif_20", "times_lif_80", "bound"),
+    *(*COMMON, "shape", "neuron", "states", "functions", "pass"),
+    *("ms", "ns_per_byte", "times_lif", "times_lif_20", "times_lif_80", "bound"),
 )
 
 
@@ -173,14 +169,15 @@ def measure(name: str, rounds: int, x_seqs: list[Tensor]) -> list[dict[str, obje
     states, own = passes(row, x_seqs)
     found = []
     for what in PASSES:
-        load = os.getloadavg()[0]
+        where = common(torch.device("cpu"), 1)
         pairs = in_turn(own[what], lif[what], rounds)
         ratios = [mine / states / theirs for mine, theirs in pairs]
         fifths = statistics.quantiles(ratios, n=5)
         seconds = statistics.median(mine for mine, _ in pairs)
         found.append(
-            {
-                "load": f"{load:.1f}",
+            where
+            | {
+                "shape": "x".join(map(str, SHAPE)),
                 "neuron": name,
                 "states": states,
                 "functions": "yes" if row.functions else "no",
@@ -196,35 +193,7 @@ def measure(name: str, rounds: int, x_seqs: list[Tensor]) -> list[dict[str, obje
     return found
 
 
-def common() -> dict[str, object]:
-    """What all rows share."""
-    return {
-        "date": datetime.date.today().isoformat(),
-        "commit": commit(),
-        "torch": torch.__version__,
-        "machine": machine(),
-        "malloc": "keeps" if "MALLOC_TRIM_THRESHOLD_" in os.environ else "default",
-        "shape": "x".join(map(str, SHAPE)),
-    }
-
-
-def commit() -> str:
-    """The commit that is measured, with a + where files differ from it."""
-    command = ["git", "describe", "--always", "--dirty=+"]
-    folder = Path(__file__).resolve().parent
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
-    return done.stdout.strip()
-
-
-def machine() -> str:
-    """The processor, as the system calls it, and the number of cores."""
-    file = Path("/proc/cpuinfo")
-    lines = file.read_text().splitlines() if file.exists() else []
-    named = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return f"{os.cpu_count()} cores {named[0] if named else platform.machine()}"
-
-
-def show(row: dict[str, object]) -> None:
+def tell(row: dict[str, object]) -> None:
     """Print a row."""
     over = float(str(row["times_lif"])) > float(str(row["bound"]))
     print(
@@ -246,9 +215,9 @@ def main() -> None:
     x_seqs = [torch.rand(SHAPE) * 2, torch.randn(SHAPE)]
     rows = []
     for name in options.neuron:
-        rows += [common() | row for row in measure(name, options.rounds, x_seqs)]
+        rows += measure(name, options.rounds, x_seqs)
         for row in rows[-len(PASSES) :]:
-            show(row)
+            tell(row)
     with open(options.out, "w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
