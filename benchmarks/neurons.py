@@ -198,11 +198,9 @@ def measure(name: str, rounds: int, x_seqs: list[Tensor]) -> list[dict[str, obje
 def tell(row: dict[str, object]) -> None:
     """Print a row."""
     over = float(str(row["times_lif"])) > float(str(row["bound"]))
-    print(
-        f"{row['shape']:<12} {row['neuron']:<28} {row['pass']:<10} {row['ms']:>8} ms {row['times_lif']:>6}"
-        + (" over its bound" if over else ""),
-        flush=True,
-    )
+    place = f"{row['shape']:<12} {row['neuron']:<28} {row['pass']:<10}"
+    bound = " over its bound" if over else ""
+    print(f"{place} {row['ms']:>8} ms {row['times_lif']:>6}{bound}", flush=True)
 
 
 def main() -> None:
