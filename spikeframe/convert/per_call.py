@@ -48,6 +48,10 @@ class PerCall(nn.ModuleList):
         self.calls = self.calls + 1
         return self[turn](*inputs, **kwargs)
 
+    def restart_turns(self) -> None:
+        """It is the first module's turn."""
+        self.calls = 0
+
     def extra_repr(self) -> str:
         """Nothing: torch's list of modules says it all."""
         return ""
@@ -57,4 +61,4 @@ def restart_calls(net: nn.Module, inputs: Any) -> None:
     """A forward pre-hook: a forward of ``net`` begins, so it is each first module's turn."""
     for module in net.modules():
         if isinstance(module, PerCall):
-            module.calls = 0
+            module.restart_turns()

@@ -7,6 +7,7 @@ from .forward import (
     t_last_multi_step_forward,
     t_last_seq_to_ann_forward,
 )
+from .fusion import fuse_conv_bn_eval_modules
 from .leaky import beta_to_tau, lif_step, tau_to_beta
 from .lengths import sequence_mask, variable_length_forward
 from .net import detach_net, reset_net, set_backend, set_save, set_step_mode
@@ -18,6 +19,7 @@ __all__ = [
     "beta_to_tau",
     "chunk_multi_step_forward",
     "detach_net",
+    "fuse_conv_bn_eval_modules",
     "get_states",
     "lif_step",
     "load_states",

@@ -275,15 +275,22 @@ def test_fx_takes_our_modules_as_operations():
             torch.fx.symbolic_trace(alone)
 
 
-def test_compiled_fold_equals_eager():
-    net = nn.Sequential(nn.Linear(6, 5), Accumulator(), nn.ReLU(), nn.Linear(5, 2)).double()
-    folded, x_seq = layer.MultiStep(net), images()[:, 0, 0]
-    compiled = torch.compile(folded, fullgraph=True, backend="eager")
-    for steps in (4, 3):
-        expected = folded(x_seq[:steps])
-        functional.reset_net(folded)
-        torch.testing.assert_close(compiled(x_seq[:steps]), expected, **EXACT)
-        functional.reset_net(folded)
+@pytest.mark.filterwarnings("ignore:.*autograd.*should not be instantiated:DeprecationWarning")
+@pytest.mark.parametrize("training", [False, True], ids=["inference", "training"])
+def test_compiled_fold_equals_eager(training):
+    folded, compiled = layer.MultiStep(model()), layer.MultiStep(model())
+    run = torch.compile(compiled, fullgraph=True, backend="aot_eager")
+    with torch.set_grad_enabled(training):
+        for _ in range(2):
+            expected, found = folded(images()), run(images())
+            torch.testing.assert_close(found, expected, **EXACT)
+            functional.reset_net(folded)
+            functional.reset_net(compiled)
+    if training:
+        for y in (expected, found):
+            y.square().sum().backward()
+        for ours, reference in zip(compiled.parameters(), folded.parameters(), strict=True):
+            torch.testing.assert_close(ours.grad, reference.grad, **EXACT)
 
 
 def test_what_cannot_fold_says_so():

@@ -1,16 +1,16 @@
-"""Watches a net's neurons by forward hooks: how often each fires, and its spikes."""
+"""How often each neuron of a net fires, and its spikes."""
 
 import contextlib
-import functools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from . import base
+from .. import base
+from .hooks import Monitor
 
 __all__ = ["FiringRates", "LayerRates", "recorded_spikes", "spiking_nodes"]
 
@@ -44,6 +44,20 @@ class LayerRates:
         return self.rates.mean().item()
 
     @property
+    def dead_fraction(self) -> float:
+        """The share of neurons that fired in less than 0.1 % of the steps."""
+        return self.dead / self.neurons
+
+    @property
+    def saturated_fraction(self) -> float:
+        """The share of neurons that were silent in less than 0.1 % of the steps."""
+        return self.saturated / self.neurons
+
+    def histogram(self, bins: int = 10) -> Tensor:
+        """The number of neurons in bins of equal width over the rates 0 to 1, int64, [bins]."""
+        return torch.histc(self.rates, bins, 0.0, 1.0).long()
+
+    @property
     def dead(self) -> int:
         """The number of neurons that fired in less than 0.1 % of the steps."""
         return int((self.rates < RARELY).sum())
@@ -54,7 +68,7 @@ class LayerRates:
         return int((self.rates > 1 - RARELY).sum())
 
 
-class FiringRates:
+class FiringRates(Monitor):
     r"""Counts the spikes of every neuron while a net runs; nothing else is kept.
 
     Counts are summed on the net's device, without graph, call by call, so watching a whole test
@@ -77,6 +91,7 @@ class FiringRates:
     """
 
     def __init__(self, net: nn.Module) -> None:
+        super().__init__()
         nodes = spiking_nodes(net)
         if not nodes:
             raise ValueError(
@@ -85,10 +100,9 @@ class FiringRates:
             )
         self._counts: dict[str, Tensor] = {}
         self._steps: dict[str, int] = dict.fromkeys(nodes, 0)
-        self._handles = [
-            node.register_forward_hook(functools.partial(self._count, name))
-            for name, node in nodes.items()
-        ]
+        for name, node in nodes.items():
+            hook = self.hook(FiringRates._count, name)
+            self._handles.append(node.register_forward_hook(hook))
 
     def layers(self) -> list[LayerRates]:
         """The rates so far of each node that has run, in the net's order."""
@@ -105,14 +119,7 @@ class FiringRates:
 
     def remove(self) -> None:
         """Stop watching; what was counted stays."""
-        for handle in self._handles:
-            handle.remove()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.remove()
+        self.remove_hooks()
 
     def _count(self, name: str, node: Any, _: Any, output: Any) -> None:
         # [T, N, *] or [N, *] as rows of samples.

@@ -104,6 +104,14 @@ def test_dead_and_saturated_are_counted_at_one_in_a_thousand():
     assert (watched.dead, watched.saturated, watched.neurons) == (2, 2, 7)
 
 
+def test_rates_spread_over_bins():
+    rates = torch.tensor([0.0, 0.04, 0.5, 0.55, 1.0]).double()
+    watched = LayerRates("x", rates, 10_000)
+    assert watched.histogram().tolist() == [2, 0, 0, 0, 0, 2, 0, 0, 0, 1]
+    assert watched.histogram(2).tolist() == [2, 3]
+    assert (watched.dead_fraction, watched.saturated_fraction) == (0.2, 0.2)
+
+
 def test_another_number_of_neurons_is_refused():
     node = neuron.IFNode()
     with FiringRates(node) as rates:
