@@ -64,6 +64,22 @@ def packed(channels: int) -> nn.Module:
     return net
 
 
+def fused(channels: int) -> nn.Module:
+    """Bits, and norm and neuron as one layer."""
+    net = convert.fuse(plain(channels))
+    memory.pack_spikes(net)
+    return net
+
+
+def half_recomputed(channels: int) -> nn.Module:
+    """As that; of every second block its input alone, as bits."""
+    made = [nn.Sequential(conv, memory.NormNeuron(*rest)) for conv, *rest in blocks(channels)]
+    parts = [memory.Checkpointed(block) if i % 2 else block for i, block in enumerate(made)]
+    net = nn.Sequential(*parts)
+    memory.pack_spikes(net)
+    return net
+
+
 def norms_recomputed(channels: int) -> nn.Module:
     """Bits, and of norm and neuron their input alone."""
     made = blocks(channels)
@@ -96,6 +112,8 @@ WAYS: dict[str, Callable[[int], nn.Module]] = {
     PEER: spikingjelly,
     "plain": plain,
     "packed": packed,
+    "fused": fused,
+    "fused, half recomputed": half_recomputed,
     "norms recomputed": norms_recomputed,
     "blocks recomputed": blocks_recomputed,
 }

@@ -1,6 +1,7 @@
 """Folds batch norms into the convolutions before them, for inference."""
 
 import copy
+from typing import Any
 
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -57,10 +58,11 @@ def fuse_conv_bn_eval_modules(net: nn.Module) -> nn.Module:
 
 def _fuse(net: nn.Module) -> None:
     for before, after, why_not in list(links(net)):
-        conv, norm = net.get_submodule(before), net.get_submodule(after)
+        conv: Any = net.get_submodule(before)
+        norm: Any = net.get_submodule(after)
         if why_not is None and _fits(conv, norm):
             transposed = isinstance(conv, _ConvTransposeNd)
-            fused = fuse_conv_bn_eval(conv, norm, transposed)  # type: ignore[type-var]
+            fused = fuse_conv_bn_eval(conv, norm, transposed)
             net.set_submodule(before, fused)
             net.set_submodule(after, nn.Identity())
 

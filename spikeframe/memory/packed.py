@@ -2,9 +2,10 @@
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.hooks import RemovableHandle
@@ -13,7 +14,18 @@ from ..base.spikes import are_spikes
 from .bits import Bits
 from .meter import tell
 
-__all__ = ["keep", "pack_spikes", "packed_spikes", "packing", "restore"]
+__all__ = [
+    "hooks_at_work",
+    "is_transparent",
+    "keep",
+    "pack_spikes",
+    "packed_spikes",
+    "packing",
+    "restore",
+    "told",
+]
+
+Hooks = tuple[Callable[[Tensor], Any], Callable[[Any], Tensor]]
 
 
 class _Packing(threading.local):
@@ -96,3 +108,20 @@ def keep(x: Tensor) -> Tensor | Bits:
 def restore(kept: Tensor | Bits) -> Tensor:
     """The tensor of which :func:`keep` kept this."""
     return kept.unpack() if isinstance(kept, Bits) else kept
+
+
+def told(x: Tensor) -> Tensor:
+    """The tensor, which the meter is told of."""
+    tell(x)
+    return x
+
+
+def hooks_at_work() -> Hooks | None:
+    """The hooks that what is saved now goes through, or None."""
+    hooks: Hooks | None = torch._C._autograd._top_saved_tensors_default_hooks(False)
+    return hooks
+
+
+def is_transparent(hooks: Hooks | None) -> bool:
+    """Whether hooks keep every tensor, in some form; a checkpoint's keep none."""
+    return hooks is None or hooks[0] in (keep, told)

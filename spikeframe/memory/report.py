@@ -9,8 +9,9 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils._pytree import tree_leaves
 
 from .. import base
-from .meter import Meter, metered, tell
-from .packed import keep, packing, restore
+from .meter import Meter, metered
+from .norm_neuron import NormNeuron
+from .packed import keep, packing, restore, told
 
 __all__ = ["LayerMemory", "MemoryReport", "report"]
 
@@ -102,7 +103,7 @@ def report(net: nn.Module, *inputs: Any, **kwargs: Any) -> MemoryReport:
     entering = base.extract_memories(net)
     handles = [handle for pair in _parts(net) for handle in _follow(meter, *pair)]
     try:
-        hooks = (keep, restore) if packing() else (_told, _told)
+        hooks = (keep, restore) if packing() else (told, told)
         with torch.enable_grad(), metered(meter), saved_tensors_hooks(*hooks):
             outputs = net(*inputs, **kwargs)
         states = {name: _state_bytes(module) for name, module in _parts(net)}
@@ -141,23 +142,20 @@ def _rows(net: nn.Module, meter: Meter, states: dict[str, int]) -> list[LayerMem
 
 
 def _parts(net: nn.Module) -> list[tuple[str, nn.Module]]:
-    """All modules but those inside a neuron, which a hook would keep from its backend."""
+    """All modules but those inside of one that a hook in there would change."""
     inside = {
         id(inner)
         for module in net.modules()
-        if hasattr(module, "supported_backends")
+        if hasattr(module, "supported_backends") or isinstance(module, NormNeuron)
         for inner in module.modules()
         if inner is not module
     }
     return [(name, module) for name, module in net.named_modules() if id(module) not in inside]
 
 
-def _told(x: Tensor) -> Tensor:
-    tell(x)
-    return x
-
-
 def _state_bytes(module: nn.Module) -> int:
+    if isinstance(module, NormNeuron):
+        module = module.neuron
     if not isinstance(module, base.MemoryModule):
         return 0
     states = (state for state in tree_leaves(list(module.memories())) if isinstance(state, Tensor))

@@ -118,7 +118,6 @@ def test_modules_of_several_inputs_and_outputs():
         def forward(self, x, y):
             return x + y, {"product": x * y}
 
-    monitor, given = OutputMonitor(Two()), None
     net = Two()
     with OutputMonitor(net) as monitor, InputMonitor(net) as given:
         net(torch.ones(2), 2 * torch.ones(2))
