@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
-from spikeframe import layer, memory, neuron, surrogate
+from spikeframe import convert, layer, memory, neuron, surrogate
 
 TABLE = Path(__file__).with_suffix(".csv")
 STEPS = 4

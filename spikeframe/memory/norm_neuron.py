@@ -65,7 +65,8 @@ class NormNeuron(base.StepModule, nn.Module):
         if reason is not None:
             raise ValueError(f"{reason}: NormNeuron takes a batch norm and a traced neuron")
         traced: Any = neuron
-        self.norm, self.neuron = norm, traced
+        self.norm: Any = norm
+        self.neuron: Any = neuron
         self.step_mode = traced.step_mode
 
     def forward(self, x: Tensor) -> Tensor:
