@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-__all__ = ["resnet18"]
+__all__ = ["ResNet", "resnet18"]
 
 
 def conv3x3(in_planes, planes, stride=1):

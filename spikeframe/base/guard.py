@@ -24,6 +24,10 @@ _SEARCH_LIMIT = 64
 @contextlib.contextmanager
 def explicit_states(module: nn.Module) -> Iterator[None]:
     """Within it, the states inside ``module`` are arguments and results: the checks are off."""
+    if torch.compiler.is_compiling():
+        # They are off there, and torch.compile follows no ContextVar.
+        yield
+        return
     inner = frozenset(id(m) for m in module.modules())
     token = _EXPLICIT.set(_EXPLICIT.get() | inner)
     try:

@@ -1,5 +1,6 @@
 """Functions on nets and sequences: reset, step mode, backend, states, ways to run over time."""
 
+from .explicit import ExplicitStates
 from .forward import (
     chunk_multi_step_forward,
     multi_step_forward,
@@ -16,6 +17,7 @@ from .state import get_states, load_states, save_states, set_states, state_dict
 from .truncated import tbptt
 
 __all__ = [
+    "ExplicitStates",
     "beta_to_tau",
     "chunk_multi_step_forward",
     "detach_net",
