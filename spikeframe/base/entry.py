@@ -16,7 +16,7 @@ from torch.fx import Proxy
 from torch.utils._pytree import tree_map_only
 
 from .location import Location
-from .ragged import loop_over_mask
+from .ragged import loop_over_mask, run_over_mask, runs_samples_apart
 
 __all__ = [
     "Fold",
@@ -181,6 +181,10 @@ def _masked(module: Any, mask: Tensor, forward: Forward, inputs: Any, kwargs: An
     for inner in module.modules():
         if getattr(inner, "remembers", False):
             inner.forget_records()
+    if runs_samples_apart(module, inputs[0]):
+        with _calls(None), _step_mode(module, "m"):
+            own = mask_for(mask, inputs[0])
+            return run_over_mask(lambda *x: forward(module, *x, **kwargs), module, inputs, own)
     with _calls(None), _step_mode(module, "s"):
         return loop_over_mask(
             lambda *x: forward(module, *x, **kwargs), module, inputs, mask_for(mask, inputs[0])

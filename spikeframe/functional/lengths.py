@@ -47,7 +47,8 @@ def variable_length_forward(net: nn.Module, x_seq: Tensor, lengths: Tensor) -> A
     score of a sample over time is ``y_seq.sum(0) / lengths.unsqueeze(1)``. The exceptions are
     layers that mix samples: batch norm in training counts padded steps.
 
-    Every module that remembers runs step by step here, by its own lines.
+    A neuron that an engine can run is run by it, over each stretch of time in which the same
+    samples go on; any other module that remembers runs step by step.
 
     Arguments:
         net: The net, with step_mode 'm'.

@@ -6,7 +6,7 @@ from cases import NEURONS, sequence
 from own_layers import OWN_LAYERS
 from torch import nn
 
-from spikeframe import base, functional, layer, neuron, surrogate
+from spikeframe import base, functional, kernels, layer, neuron, surrogate
 
 LENGTHS = torch.tensor([4, 1, 7, 0, 3])
 EXACT = {"rtol": 1e-10, "atol": 1e-10}
@@ -59,6 +59,42 @@ def test_neurons_stop_where_samples_end(case, v_reset):
     options = {"surrogate_function": surrogate.ATan(), "v_reset": v_reset, "step_mode": "m"}
     net = nn.Sequential(case(**options), nn.Linear(3, 4), case(**options)).double()
     check(net, sequence((5, 3)).double())
+
+
+@pytest.mark.parametrize("backend", ["eager", "torch", "auto"])
+@pytest.mark.parametrize("reset_value", [0.0, torch.tensor([0.1, -0.2, 0.3, 0.0, 0.2])])
+def test_kernel_and_reference_stop_alike(backend, reset_value, monkeypatch):
+    def lif():
+        node = neuron.ParametricLIFNode(surrogate_function=surrogate.ATan(), step_mode="m")
+        node.set_reset_value("v", reset_value)
+        return node
+
+    net = nn.Sequential(lif(), nn.Linear(5, 5), lif()).double()
+    functional.set_backend(net, backend)
+    x_seq = 2 * sequence((5, 5)).double()
+    check(net, x_seq)
+    steps = []
+    loop = kernels.loop_over_time
+    monkeypatch.setattr(kernels, "loop_over_time", lambda *x: steps.append(1) or loop(*x))
+    functional.reset_net(net)
+    found = functional.variable_length_forward(net, x_seq, LENGTHS)
+    states = functional.get_states(net)
+    assert bool(steps) == (backend == "eager")
+    functional.reset_net(net)
+    functional.set_backend(net, "eager")
+    assert torch.equal(functional.variable_length_forward(net, x_seq, LENGTHS), found)
+    for name, state in functional.get_states(net).items():
+        assert torch.equal(states[name], state)
+
+
+def test_a_failing_stretch_leaves_the_states():
+    node = neuron.IFNode(step_mode="m")
+    functional.variable_length_forward(node, sequence((5, 3)), LENGTHS)
+    before = node.v
+    node.v_threshold = torch.ones(4)
+    with pytest.raises(ValueError, match="v_threshold has shape"):
+        functional.variable_length_forward(node, sequence((5, 3)), LENGTHS)
+    assert torch.equal(node.v, before)
 
 
 @pytest.mark.parametrize("case", LAYERS, ids=str)
