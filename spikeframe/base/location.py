@@ -1,11 +1,15 @@
-"""Names a module by its place in the net that is being run, for error messages."""
+"""Names a module by its place in the net that is being run, in errors of what it was given."""
 
 import sys
 import weakref
+from collections.abc import Sequence
+from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
-__all__ = ["Location"]
+from .. import kernels
+
+__all__ = ["Location", "check_sequences", "check_tensor"]
 
 
 class Location:
@@ -28,6 +32,25 @@ class Location:
         names = root.named_modules() if root is not None else ()
         name = next((name for name, inner in names if inner is module and name), None)
         return kind if name is None else f"{kind} {name!r}"
+
+
+def check_tensor(module: nn.Module, x: Any) -> None:
+    """Raise a TypeError unless the input of ``module`` is a tensor."""
+    if not isinstance(x, Tensor):
+        raise TypeError(
+            f"{Location(module)} takes a tensor, got {type(x).__name__}: make one of it, by "
+            "torch.as_tensor(x) or torch.stack(steps)"
+        )
+
+
+def check_sequences(module: nn.Module, input_seqs: Sequence[Any]) -> None:
+    """Raise unless the inputs of ``module`` are sequences of the same number of steps, not 0."""
+    for x_seq in input_seqs:
+        check_tensor(module, x_seq)
+    try:
+        kernels.check_sequences(input_seqs)
+    except ValueError as error:
+        raise ValueError(f"{Location(module)}: {error}") from None
 
 
 def _outermost_module(module: nn.Module) -> nn.Module:

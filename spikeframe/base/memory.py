@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from .. import kernels
 from .guard import check_stateful_call, watch_carried_state
-from .location import Location
+from .location import Location, check_sequences
 from .skippable import skippable
 from .state_dict import states_wanted
 from .step import StepModule
@@ -162,6 +162,7 @@ class MemoryModule(nn.Module, StepModule):
 
     def multi_step_forward(self, *input_seqs: Any, **kwargs: Any) -> Any:
         """A sequence: :meth:`single_step_forward` at every step, outputs stacked over time."""
+        check_sequences(self, input_seqs)
         return kernels.loop_over_time(
             lambda *x: self.single_step_forward(*x, **kwargs), input_seqs
         )

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from .. import kernels
 from .guard import check_stateful_call, note_backward
-from .location import Location
+from .location import Location, check_sequences
 from .memory import MemoryModule
 from .parameter import Scalar, check_flag, check_number, check_real
 from .skippable import are_skippable, skippable
@@ -86,7 +86,7 @@ class TracedModule(MemoryModule):
         if spikes is not None:
             self.forget_records()
             return spikes
-        kernels.check_sequences(seqs)
+        check_sequences(self, seqs)
         self._enter(x_seq.detach()[0])
         self.forget_records()
         return self.run_sequences(seqs)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..base import MultiStepModule
+from ..base.location import Location
 from .wrapper import check_rank
 
 __all__ = ["MultiDimensionalAttention", "TemporalWiseAttention"]
@@ -181,6 +182,6 @@ def _check_reduction(what: str, size: int, name: str, reduction: int) -> None:
 def _check_size(module: Any, what: str, size: int, x_seq: Tensor, dim: int) -> None:
     if x_seq.shape[dim] != size:
         raise ValueError(
-            f"{type(module).__name__} was made for {what}={size}, got an input of shape "
+            f"{Location(module)} was made for {what}={size}, got an input of shape "
             f"{list(x_seq.shape)}: make it for {what}={x_seq.shape[dim]}"
         )

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from .. import kernels
 from ..base import MultiStepModule
+from ..base.location import check_sequences
 
 __all__ = ["SpikeCountToBinary", "TemporalBinSum"]
 
@@ -20,7 +20,7 @@ class _Slots(MultiStepModule, nn.Module):
 
     def forward(self, x_seq: Tensor) -> Tensor:
         """The sequence in training, unless ``always_convert``; else converted."""
-        kernels.check_sequences((x_seq,))
+        check_sequences(self, (x_seq,))
         if self.training and not self.always_convert:
             return x_seq
         return self.convert(x_seq)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from .. import functional
 from ..base import MultiStepModule, StepModule
-from ..base.location import Location
+from ..base.location import Location, check_sequences, check_tensor
 from ..base.step import inner_step_modules
 from ..functional.forward import refuse_memories
 
@@ -67,6 +67,7 @@ class MultiStepContainer(MultiStepModule, _Container):
     def forward(self, x_seq: Tensor) -> Any:
         """The sequence, a step at a time through all modules."""
         self.check_modules()
+        check_sequences(self, (x_seq,))
         return functional.multi_step_forward(x_seq, list(self))
 
 
@@ -84,6 +85,7 @@ class TLastMultiStepContainer(MultiStepContainer):
     def forward(self, x_seq: Tensor) -> Any:
         """The sequence, a step at a time through all modules."""
         self.check_modules()
+        check_tensor(self, x_seq)
         return functional.t_last_multi_step_forward(x_seq, list(self))
 
 
@@ -115,6 +117,7 @@ class SeqToANNContainer(MultiStepModule, _Container):
     def forward(self, x_seq: Tensor) -> Any:
         """The sequence as one batch through all modules."""
         self.check_modules()
+        check_sequences(self, (x_seq,))
         return functional.seq_to_ann_forward(x_seq, list(self))
 
 
@@ -132,6 +135,7 @@ class TLastSeqToANNContainer(SeqToANNContainer):
     def forward(self, x_seq: Tensor) -> Any:
         """The sequence as one batch through all modules."""
         self.check_modules()
+        check_tensor(self, x_seq)
         return functional.t_last_seq_to_ann_forward(x_seq, list(self))
 
 
@@ -191,8 +195,10 @@ class StepModeContainer(_Container):
     def forward(self, x: Tensor) -> Any:
         """One step or a sequence, as ``step_mode`` says."""
         self.check_modules()
+        check_tensor(self, x)
         if self.step_mode == "s":
             return super().forward(x)
+        check_sequences(self, (x,))
         run = functional.multi_step_forward if self.stateful else functional.seq_to_ann_forward
         return run(x, list(self))
 

@@ -3,9 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from .. import kernels
 from ..base import MemoryModule
-from ..base.location import Location
+from ..base.location import Location, check_sequences, check_tensor
 
 __all__ = ["Delay", "LearnableDelay"]
 
@@ -23,11 +22,12 @@ class _Queue(MemoryModule):
 
     def single_step_forward(self, x: Tensor) -> Tensor:
         """One step."""
+        check_tensor(self, x)
         return self.multi_step_forward(x.unsqueeze(0)).squeeze(0)
 
     def _extended(self, x_seq: Tensor) -> Tensor:
         r"""The inputs before the sequence and then the sequence, [length + T, N, \*]."""
-        kernels.check_sequences((x_seq,))
+        check_sequences(self, (x_seq,))
         after_batch = min(1, x_seq.dim() - 1)
         if self.queue is None:
             before = x_seq.new_zeros(self._length, *x_seq.shape[1:])
@@ -154,6 +154,7 @@ class LearnableDelay(_Queue):
 
     def multi_step_forward(self, x_seq: Tensor) -> Tensor:
         """A sequence, late."""
+        check_sequences(self, (x_seq,))
         self._check_broadcasts(x_seq)
         steps, extended = x_seq.shape[0], self._extended(x_seq)
         y_seq = torch.zeros_like(x_seq)

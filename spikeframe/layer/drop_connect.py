@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..base import MemoryModule
-from ..base.location import Location
+from ..base.location import Location, check_tensor
 
 __all__ = ["DropConnectLinear"]
 
@@ -94,6 +94,7 @@ class DropConnectLinear(MemoryModule):
 
     def single_step_forward(self, x: Tensor) -> Tensor:
         """One step: with weights dropped in training, by samples in eval."""
+        check_tensor(self, x)
         if x.dim() != 2 or x.shape[1] != self.in_features:
             raise ValueError(
                 f"{Location(self)} takes steps [N, {self.in_features}], got {list(x.shape)}: "

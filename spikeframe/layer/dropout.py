@@ -4,9 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .. import kernels
 from ..base import MemoryModule
-from ..base.location import Location
+from ..base.location import Location, check_sequences
 from ..functional.sequence import is_static, one_step, repeat
 from .wrapper import check_rank
 
@@ -74,7 +73,7 @@ class Dropout(MemoryModule):
 
     def multi_step_forward(self, x_seq: Tensor) -> Tensor:
         """A sequence, every step under the same mask."""
-        kernels.check_sequences((x_seq,))
+        check_sequences(self, (x_seq,))
         if is_static(x_seq):
             return repeat(self.single_step_forward(one_step(x_seq)), x_seq.shape[0])
         return x_seq * self._mask_for(x_seq.detach()[0])

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ..base import MemoryModule
-from ..base.location import Location
+from ..base.location import Location, check_tensor
 from ..base.step import inner_step_modules
 
 __all__ = ["ElementWiseRecurrentContainer", "LinearRecurrentContainer"]
@@ -38,6 +38,7 @@ class _RecurrentContainer(MemoryModule):
     def forward(self, x: Tensor) -> Tensor:
         """One step or a sequence, as ``step_mode`` says."""
         self.check_modules()
+        check_tensor(self, x)
         y: Tensor = super().forward(x)
         return y
 

@@ -13,10 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm as _TorchBatchNorm
 
-from .. import kernels
 from ..base import MemoryModule
 from ..base.entry import fold
-from ..base.location import Location
+from ..base.location import Location, check_sequences
 from ..functional.sequence import unfold
 from .normalization import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from .wrapper import check_rank
@@ -155,7 +154,7 @@ class _TemporalEffective(_Counting):
 
     def multi_step_forward(self, x_seq: Tensor) -> Tensor:
         """A sequence, normalised as a whole."""
-        kernels.check_sequences((x_seq,))
+        check_sequences(self, (x_seq,))
         steps = x_seq.shape[0]
         start = self._count(steps)
         y_seq = unfold(_TorchBatchNorm.forward(self, fold(x_seq)), x_seq)  # type: ignore[arg-type]
@@ -252,7 +251,7 @@ class _ThroughTime(_Counting):
 
     def multi_step_forward(self, x_seq: Tensor) -> Tensor:
         """A sequence, each step by its own batch norm."""
-        kernels.check_sequences((x_seq,))
+        check_sequences(self, (x_seq,))
         start = self._count(x_seq.shape[0])
         return torch.stack([self.bn_list[start + t](x) for t, x in enumerate(x_seq.unbind(0))])
 

@@ -4,14 +4,22 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from .. import kernels
 from ..base import StepModule
-from ..base.location import Location
+from ..base.location import Location, check_sequences, check_tensor
 from ..base.spikes import are_spikes, mark_spikes
 from ..base.step import STEP_MODES
 from ..functional.sequence import fold, is_static, one_step, repeat, unfold
 
 __all__ = ["StatelessLayer", "check_rank"]
+
+# The attributes that tell how many channels or features a layer takes.
+_SIZES = (
+    ("in_channels", "C"),
+    ("num_features", "C"),
+    ("num_channels", "C"),
+    ("dim", "C"),
+    ("in_features", "F"),
+)
 
 
 class StatelessLayer(StepModule, nn.Module):
@@ -80,7 +88,7 @@ class StatelessLayer(StepModule, nn.Module):
     def multi_step_forward(self, x_seq: Tensor, *others: Any, **kwargs: Any) -> Any:
         """A sequence: computed once where it is static, else with time folded into the batch."""
         tensors = [x for x in (x_seq, *others, *kwargs.values()) if isinstance(x, Tensor)]
-        kernels.check_sequences(tensors)
+        check_sequences(self, tensors)
         rank = x_seq.dim()
         if all(map(is_static, tensors)) and self.computes_once(x_seq):
             inputs, options = _map(one_step, rank, others, kwargs)
@@ -103,23 +111,49 @@ class StatelessLayer(StepModule, nn.Module):
         return f"{arguments}, step_mode={self.step_mode}".removeprefix(", ")
 
 
-def check_rank(module: Any, x: Tensor, shapes: tuple[str, ...]) -> None:
-    """Raise a ValueError unless ``x`` has a rank that ``module`` takes in its step mode.
+def check_rank(module: Any, x: Any, shapes: tuple[str, ...]) -> None:
+    """Raise unless ``x`` is a tensor of a rank, and of the channels, that ``module`` takes.
 
     Arguments:
         module: The module about to run, which has a ``step_mode``.
         x: Its input.
-        shapes: What one step may look like, as in :attr:`StatelessLayer.shapes`.
+        shapes: What one step may look like, as in :attr:`StatelessLayer.shapes`; C and F are
+            compared with the module's own number.
+    Raises:
+        TypeError: It is no tensor.
+        ValueError: It has another rank, or other channels.
     """
+    check_tensor(module, x)
     mode = module.step_mode
     allowed = shapes if mode == "s" else _of_sequences(shapes)
-    if any(_fits(x, shape) for shape in allowed):
+    fitting = [shape for shape in allowed if _fits(x, shape)]
+    if fitting:
+        _check_size(module, x, fitting[0])
         return
     what, other = ("one step", _of_sequences(shapes)) if mode == "s" else ("a sequence", shapes)
     raise ValueError(
         f"{Location(module)} with step_mode {mode!r} takes {what} {' or '.join(allowed)}, got an "
         f"input of shape {list(x.shape)}: {_remedy(mode, any(_fits(x, s) for s in other))}"
     )
+
+
+def _check_size(module: Any, x: Tensor, shape: str) -> None:
+    """Raise a ValueError unless the channels or features of ``x`` are those of ``module``."""
+    names = shape[1:-1].split(", ")
+    for attribute, name in _SIZES:
+        size = getattr(module, attribute, None)
+        # A lazy layer does not know its size yet.
+        if name not in names or not isinstance(size, int) or size == 0:
+            continue
+        place = names.index(name)
+        if "*" in names[:place]:
+            place -= len(names)
+        if x.shape[place] != size:
+            raise ValueError(
+                f"{Location(module)} takes {shape} with {name}={size}, got an input of shape "
+                f"{list(x.shape)}: make it with {attribute}={x.shape[place]}, or what is in front "
+                f"of it with {size} outputs"
+            )
 
 
 def _of_sequences(shapes: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What docs/state.md promises of every memory: a test for each sentence, which is its docstring."""
+"""What docs/state.md promises of every memory: a test for each sentence, its docstring."""
 
 import copy
 import io
@@ -67,7 +67,9 @@ def test_start(case):
 @each_neuron
 @pytest.mark.parametrize("step_mode", ["s", "m"])
 def test_other_shapes(case, step_mode):
-    """An input of another shape raises an error that names the module, both shapes and the cure."""
+    """An input of another shape raises an error that names the module, both shapes and the
+    cure.
+    """
     net = nn.Sequential(nn.Identity(), case(step_mode=step_mode))
     x_seq = sequence((3, 5))
     net(x_seq if step_mode == "m" else x_seq[0])
@@ -164,7 +166,9 @@ def test_state_dict(case):
 @each_neuron
 @pytest.mark.parametrize("step_mode", ["s", "m"])
 def test_states_are_replaced(case, step_mode):
-    """A step replaces it and does not write into it, so that a state taken out stays what it was."""
+    """A step replaces it and does not write into it, so that a state taken out stays what it
+    was.
+    """
     node = case(step_mode=step_mode)
     x = sequence((3, 5))
     run = (lambda: node(x)) if step_mode == "m" else (lambda: node(x[0]))
