@@ -114,7 +114,7 @@ class SpikingSelfAttention(_SpikingAttention):
 
     def forward(self, x: Tensor) -> Tensor:
         """Spikes of one step or of a sequence, as ``step_mode`` says."""
-        check_rank(self, x, ("[N, C, L]",))
+        check_rank(self, x, ("[N, C, L]",), "dim")
         spikes = self.qkv_lif(self.qkv_conv_bn(x))
         # [*, 3, heads, d, L]
         q, k, v = spikes.unflatten(-2, (3, self.num_heads, -1)).unbind(-4)
@@ -183,7 +183,7 @@ class QKAttention(_SpikingAttention):
 
     def forward(self, x: Tensor) -> Tensor:
         """Spikes of one step or of a sequence, as ``step_mode`` says."""
-        check_rank(self, x, ("[N, C, L]",))
+        check_rank(self, x, ("[N, C, L]",), "dim")
         spikes = self.qk_lif(self.qk_conv_bn(x))
         # [*, 2, heads, d, L]
         q, k = spikes.unflatten(-2, (2, self.num_heads, -1)).unbind(-4)
@@ -269,7 +269,7 @@ class SpikeDrivenSelfAttention(_SpikingAttention):
 
     def forward(self, x: Tensor) -> Tensor:
         """One step or a sequence, as ``step_mode`` says."""
-        check_rank(self, x, ("[N, C, H, W]",))
+        check_rank(self, x, ("[N, C, H, W]",), "dim")
         spikes = self.shortcut_lif(x)
         q, k, v = (self._heads(name, spikes) for name in ("q", "k", "v"))
         kept = self.attn_lif((k * v).sum(-1, keepdim=True))

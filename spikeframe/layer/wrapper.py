@@ -17,7 +17,6 @@ _SIZES = (
     ("in_channels", "C"),
     ("num_features", "C"),
     ("num_channels", "C"),
-    ("dim", "C"),
     ("in_features", "F"),
 )
 
@@ -111,7 +110,7 @@ class StatelessLayer(StepModule, nn.Module):
         return f"{arguments}, step_mode={self.step_mode}".removeprefix(", ")
 
 
-def check_rank(module: Any, x: Any, shapes: tuple[str, ...]) -> None:
+def check_rank(module: Any, x: Any, shapes: tuple[str, ...], channels: str = "") -> None:
     """Raise unless ``x`` is a tensor of a rank, and of the channels, that ``module`` takes.
 
     Arguments:
@@ -119,6 +118,7 @@ def check_rank(module: Any, x: Any, shapes: tuple[str, ...]) -> None:
         x: Its input.
         shapes: What one step may look like, as in :attr:`StatelessLayer.shapes`; C and F are
             compared with the module's own number.
+        channels: The attribute with that number of C, if it has none of torch's names.
     Raises:
         TypeError: It is no tensor.
         ValueError: It has another rank, or other channels.
@@ -128,7 +128,7 @@ def check_rank(module: Any, x: Any, shapes: tuple[str, ...]) -> None:
     allowed = shapes if mode == "s" else _of_sequences(shapes)
     fitting = [shape for shape in allowed if _fits(x, shape)]
     if fitting:
-        _check_size(module, x, fitting[0])
+        _check_size(module, x, fitting[0], channels)
         return
     what, other = ("one step", _of_sequences(shapes)) if mode == "s" else ("a sequence", shapes)
     raise ValueError(
@@ -137,11 +137,11 @@ def check_rank(module: Any, x: Any, shapes: tuple[str, ...]) -> None:
     )
 
 
-def _check_size(module: Any, x: Tensor, shape: str) -> None:
+def _check_size(module: Any, x: Tensor, shape: str, channels: str) -> None:
     """Raise a ValueError unless the channels or features of ``x`` are those of ``module``."""
     names = shape[1:-1].split(", ")
-    for attribute, name in _SIZES:
-        size = getattr(module, attribute, None)
+    for attribute, name in (*_SIZES, (channels, "C")):
+        size = getattr(module, attribute, None) if attribute else None
         # A lazy layer does not know its size yet.
         if name not in names or not isinstance(size, int) or size == 0:
             continue
