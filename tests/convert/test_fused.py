@@ -9,6 +9,7 @@ from resnet import resnet18
 from torch import nn
 
 from spikeframe import base, convert, functional, layer, memory, neuron, surrogate
+from spikeframe.monitor import FiringRates
 
 
 def lif(**options):
@@ -321,3 +322,36 @@ def test_an_input_changed_in_place_is_noticed():
     x.mul_(2)
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         y.sum().backward()
+
+
+@pytest.mark.filterwarnings("ignore:.*autograd.*should not be instantiated:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")
+def test_it_compiles_whole():
+    net, twin = chain().double(), convert.fuse(chain().double())
+    compiled = torch.compile(twin, fullgraph=True, backend="aot_eager")
+    results = []
+    for each, run in ((net, net), (twin, compiled)):
+        x = images(dtype=torch.float64).requires_grad_()
+        y = run(x)
+        y.square().sum().backward()
+        results.append([y, x.grad, *[p.grad for p in each.parameters()]])
+    for ours, reference in zip(*results, strict=True):
+        torch.testing.assert_close(ours, reference)
+    torch.compiler.reset()
+
+
+def test_it_is_one_operation_to_torch_fx():
+    net = convert.fuse(chain())
+    x_seq = images()
+    traced = torch.fx.symbolic_trace(net)
+    expected = net(x_seq)
+    functional.reset_net(net)
+    assert torch.equal(traced(x_seq), expected)
+
+
+def test_firing_rates_are_seen_inside():
+    net = convert.fuse(chain())
+    with FiringRates(net) as rates:
+        spikes = net(images())
+    assert [row.name for row in rates.layers()] == ["1.neuron", "4.neuron"]
+    assert rates.layers()[1].mean == pytest.approx(spikes.mean().item())
