@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "memory": PROTOCOL,
     "model": NETS,
     "convert": NETS | {"model"},
-    "compat": NETS | {"model", "convert"},
+    "compat": NETS | {"model", "convert", "plot", "exchange"},
     "exchange": NETS | {"model", "convert"},
     "data": NETS,
     "plot": NETS,
