@@ -29,8 +29,8 @@ class RLeaky(_Recurrent, neuron.RLeaky):
         >>> lif = RLeaky(beta=0.5, all_to_all=False, V=-1.0)
         >>> spk, mem = lif.init_rleaky()
         >>> spk, mem = lif(torch.tensor([1.5]), spk, mem)
-        >>> lif(torch.tensor([1.5]), spk, mem)
-        (tensor([0.]), tensor([0.2500], grad_fn=<SubBackward0>))
+        >>> [state.item() for state in lif(torch.tensor([1.5]), spk, mem)]
+        [0.0, 0.25]
     """
 
     returned = ("spk", "mem")
