@@ -2,10 +2,11 @@
 
 from .change import DeltaEncoder, delta
 from .encoder import StatefulEncoder, StatelessEncoder
-from .first_spike import LatencyEncoder, latency
+from .first_spike import LatencyEncoder, latency, latency_times
 from .periodic import PeriodicEncoder
 from .phase import WeightedPhaseEncoder, weighted_phase
 from .poisson import PoissonEncoder, rate
+from .ramp import ramps
 from .repeat import Direct, direct
 
 __all__ = [
@@ -20,6 +21,8 @@ __all__ = [
     "delta",
     "direct",
     "latency",
+    "latency_times",
+    "ramps",
     "rate",
     "weighted_phase",
 ]

@@ -13,7 +13,7 @@ from .check import (
 )
 from .encoder import StatefulEncoder
 
-__all__ = ["LatencyEncoder", "latency"]
+__all__ = ["LatencyEncoder", "latency", "latency_times"]
 
 # What is at or below the threshold would charge for ever; it counts as this much above it.
 ABOVE_THRESHOLD = 1e-7
@@ -71,21 +71,60 @@ def latency(
         tensor([0., 1., 1., 1.])
     """
     check_steps("T", T)
+    last = T - 1 if check_flag("normalize", normalize) else None
+    times = latency_times(x, tau=tau, threshold=threshold, mode=mode, last=last)
+    fires = in_precision(x) >= threshold if check_flag("clip", clip) else torch.ones_like(x).bool()
+    times = times.round().where(fires, 0.0)
+    _check_latest(times, T, T - 1.0 if normalize and mode == "linear" else tau)
+    return _one_spike_each(times, T, fires.to(x.dtype))
+
+
+def latency_times(
+    x: Tensor,
+    *,
+    tau: float = 1.0,
+    threshold: float = 0.01,
+    mode: str = "log",
+    first: float = 0.0,
+    last: float | None = None,
+    epsilon: float = ABOVE_THRESHOLD,
+) -> Tensor:
+    r"""When each value fires by :func:`latency`, in steps, not rounded.
+
+    Arguments:
+        x: Floats within [0, 1].
+        tau: Time constant, in time steps.
+        threshold: What x has to exceed to fire early, within (0, 1).
+        mode: 'log' or 'linear'.
+        first: The step at which the code begins.
+        last: The step to which the code is stretched, see ``normalize`` there; None for none.
+        epsilon: How far above the threshold the values up to it count ('log').
+    Shape:
+        x, output: [N, \*] of any rank; at least float32.
+    Raises:
+        TypeError: x is not a tensor of floats, or another argument is of another type.
+        ValueError: x is outside of [0, 1] or nan, or another argument is outside of what is
+            allowed.
+
+    Example:
+        >>> latency_times(torch.tensor([0.0, 0.5, 1.0]), mode="linear", first=2, last=4)
+        tensor([3.9800, 3.0000, 2.0000])
+    """
     tau = check_number("tau", tau, above=0.0)
     threshold = check_number("threshold", threshold, above=0.0, below=1.0)
+    first = check_number("first", first, above=-1.0)
     _check_mode("mode", mode)
     check_floating("latency", x)
     check_within("latency", x, 1.0, "[0, 1]", REMEDY)
     values = in_precision(x)
-    if check_flag("normalize", normalize) and mode == "linear":
-        tau = T - 1.0
-    times = _times(values, tau, threshold, mode)
-    if normalize and mode == "log" and times.numel() > 0:
-        times = times * (T - 1) / times.max().clamp_min(torch.finfo(times.dtype).tiny)
-    fires = values >= threshold if check_flag("clip", clip) else torch.ones_like(values).bool()
-    times = times.round().where(fires, 0.0)
-    _check_latest(times, T, tau)
-    return _one_spike_each(times, T, fires.to(x.dtype))
+    if mode == "linear":
+        tau = tau if last is None else last - first
+        return (tau * (1.0 - values)).clamp_max(tau * (1.0 - threshold)) + first
+    values = values.clamp_min(threshold + check_number("epsilon", epsilon, above=0.0))
+    times = tau * torch.log(values / (values - threshold))
+    if last is not None and times.numel() > 0:
+        times = times * (last - first) / times.max().clamp_min(torch.finfo(times.dtype).tiny)
+    return times + first
 
 
 class LatencyEncoder(StatefulEncoder):
@@ -146,13 +185,6 @@ def _check_mode(name: str, mode: str) -> str:
     if mode not in ("linear", "log"):
         raise ValueError(f"{name} must be 'linear' or 'log', got {mode!r}")
     return mode
-
-
-def _times(x: Tensor, tau: float, threshold: float, mode: str) -> Tensor:
-    if mode == "linear":
-        return (tau * (1.0 - x)).clamp_max(tau * (1.0 - threshold))
-    x = x.clamp_min(threshold + ABOVE_THRESHOLD)
-    return tau * torch.log(x / (x - threshold))
 
 
 def _check_latest(times: Tensor, T: int, tau: float) -> None:

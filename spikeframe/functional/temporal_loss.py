@@ -79,12 +79,10 @@ def spike_time_mse(
         >>> spike_time_mse(s_seq, torch.tensor([[0.0, 0.0]]))
         tensor(0.1250)
     """
-    actual = (
-        spike_times(s_seq, times.shape[0])
-        if times.dim() == s_seq.dim()
-        else first_spike_times(s_seq)
-    )
-    if actual.shape != torch.broadcast_shapes(actual.shape, times.shape):
+    several = times.dim() == s_seq.dim()
+    actual = spike_times(s_seq, times.shape[0]) if several else first_spike_times(s_seq)
+    sizes = zip(reversed(times.shape), reversed(actual.shape), strict=False)
+    if times.dim() > actual.dim() or any(n not in (1, size) for n, size in sizes):
         raise ValueError(
             f"times must fit the outputs {list(actual.shape)}, got {list(times.shape)}"
         )
