@@ -1,6 +1,7 @@
 """snnTorch on spikeframe: ``import spikeframe.compat.snntorch as snn``."""
 
-from . import neurons
+from . import backprop, functional, neurons, spikegen, spikeplot, spikevision, surrogate, utils
+from .layers import BatchNormTT1d, BatchNormTT2d, GradedSpikes
 from .leaky import DeltaLeaky, Lapicque, Leaky, LeakySurrogate
 from .lstm import SLSTM, SConv2dLSTM
 from .neurons import LIF, SpikingNeuron
@@ -12,7 +13,10 @@ __all__ = [
     "LIF",
     "SLSTM",
     "Alpha",
+    "BatchNormTT1d",
+    "BatchNormTT2d",
     "DeltaLeaky",
+    "GradedSpikes",
     "Lapicque",
     "Leaky",
     "LeakyParallel",
@@ -24,5 +28,12 @@ __all__ = [
     "SpikingNeuron",
     "StateLeaky",
     "Synaptic",
+    "backprop",
+    "functional",
     "neurons",
+    "spikegen",
+    "spikeplot",
+    "spikevision",
+    "surrogate",
+    "utils",
 ]

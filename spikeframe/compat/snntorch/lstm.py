@@ -7,7 +7,7 @@ from torch import Tensor
 from ... import neuron
 from .neurons import Ours, SpikingNeuron, arguments
 
-__all__ = ["SConv2dLSTM", "SLSTM"]
+__all__ = ["SLSTM", "SConv2dLSTM"]
 
 
 class SLSTM(SpikingNeuron, neuron.SLSTM):
