@@ -156,18 +156,18 @@ def target_rate_code(
             f"num_steps must be at least 1 and first_spike_time from 0 to num_steps, got "
             f"num_steps={num_steps} and first_spike_time={first_spike_time}"
         )
-    spikes = torch.zeros(int(num_steps))
+    silent = torch.zeros(int(num_steps))
     if rate == 0:
-        return spikes, torch.empty(0, dtype=torch.long)
-    length = num_steps - first_spike_time
+        return silent, torch.empty(0, dtype=torch.long)
     if firing_pattern.lower() == "poisson":
-        spikes[first_spike_time:] = torch.bernoulli(torch.full((length,), float(rate)))
+        chances = silent.index_fill(0, torch.arange(first_spike_time, num_steps), rate)
+        spikes = torch.bernoulli(chances)
         return spikes, spikes.nonzero().flatten()
     times = torch.arange(first_spike_time, num_steps, 1 / rate)
     if firing_pattern.lower() == "uniform":
-        times = torch.rand(len(times)) * length + first_spike_time
+        times = torch.rand(len(times)) * (num_steps - first_spike_time) + first_spike_time
     steps: Tensor = times.long().unique()
-    return spikes.index_fill(0, steps, 1.0), steps
+    return silent.index_fill(0, steps, 1.0), steps
 
 
 def targets_latency(
