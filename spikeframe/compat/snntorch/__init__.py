@@ -1,6 +1,17 @@
 """snnTorch on spikeframe: ``import spikeframe.compat.snntorch as snn``."""
 
-from . import backprop, functional, neurons, spikegen, spikeplot, spikevision, surrogate, utils
+from . import (
+    backprop,
+    export_nir,
+    functional,
+    import_nir,
+    neurons,
+    spikegen,
+    spikeplot,
+    spikevision,
+    surrogate,
+    utils,
+)
 from .layers import BatchNormTT1d, BatchNormTT2d, GradedSpikes
 from .leaky import DeltaLeaky, Lapicque, Leaky, LeakySurrogate
 from .lstm import SLSTM, SConv2dLSTM
@@ -29,7 +40,9 @@ __all__ = [
     "StateLeaky",
     "Synaptic",
     "backprop",
+    "export_nir",
     "functional",
+    "import_nir",
     "neurons",
     "spikegen",
     "spikeplot",
