@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from spikeframe.encoding import LatencyEncoder, latency
+from spikeframe.encoding import LatencyEncoder, latency, latency_times
 
 NEVER = -1
 
@@ -228,3 +228,15 @@ def test_encoder_refuses_arguments():
 def test_encoder_prints():
     text = "LatencyEncoder(enc_function='log', T=5, step_mode='s')"
     assert repr(LatencyEncoder(5, "log")) == text
+
+
+def test_times_begin_and_end_where_they_are_told():
+    x = torch.tensor([0.0, 0.3, 1.0])
+    for mode in ("log", "linear"):
+        times = latency_times(x, mode=mode, first=3, last=9)
+        assert times[2].item() == pytest.approx(3, abs=0.1)
+        assert times[0].item() == pytest.approx(9, abs=0.1)
+    late = latency_times(x, tau=2.0, first=3)
+    torch.testing.assert_close(late, latency_times(x, tau=2.0) + 3)
+    with pytest.raises(ValueError, match="first must be"):
+        latency_times(x, first=-2)

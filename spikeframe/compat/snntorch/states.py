@@ -36,10 +36,12 @@ def name_states(
 
 def widened(x: Tensor, states: Mapping[str, Any]) -> Tensor:
     """A step of fewer dimensions than a state (0-d, or without a batch), spread to its shape."""
-    wide = max((s for s in states.values() if isinstance(s, Tensor)), key=_rank, default=None)
-    if wide is None or wide.dim() <= x.dim() or not _spreads(x.shape, wide.shape):
-        return x
-    return x.expand(wide.shape)
+    for state in states.values():
+        if not isinstance(state, Tensor) or state.numel() == 0 or state.dim() <= x.dim():
+            continue
+        if _spreads(x.shape, state.shape):
+            x = x.expand(state.shape)
+    return x
 
 
 def fitted(module: Any, name: str, state: Any, like: Tensor) -> Tensor:
@@ -50,9 +52,8 @@ def fitted(module: Any, name: str, state: Any, like: Tensor) -> Tensor:
     """
     if isinstance(state, Tensor) and state.shape == like.shape:
         return state
-    state = torch.as_tensor(
-        state, device=like.device, dtype=None if isinstance(state, Tensor) else like.dtype
-    )
+    if not isinstance(state, Tensor):
+        state = torch.tensor(float(state), dtype=like.dtype, device=like.device)
     if not _spreads(state.shape, like.shape):
         raise ValueError(
             f"{Location(module)}: {name} has shape {list(state.shape)}, which does not fit a step "
@@ -60,10 +61,6 @@ def fitted(module: Any, name: str, state: Any, like: Tensor) -> Tensor:
             f"with reset_mem()"
         )
     return state.expand(like.shape)
-
-
-def _rank(state: Tensor) -> int:
-    return state.dim()
 
 
 def _spreads(shape: torch.Size, to: torch.Size) -> bool:
