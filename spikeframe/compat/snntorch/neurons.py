@@ -79,6 +79,9 @@ class SpikingNeuron(Checkpointed, neuron.SpikingNeuron):
     returned: ClassVar[tuple[str, ...]] = ("mem",)
     """The states, in the order in which they are passed and returned."""
 
+    layered: ClassVar[bool] = False
+    """Whether a layer of its own comes before the neuron."""
+
     def __init__(
         self,
         *,
@@ -116,8 +119,13 @@ class SpikingNeuron(Checkpointed, neuron.SpikingNeuron):
                 f"{', '.join(given)} as well: pass the input alone, or make it with "
                 "init_hidden=False"
             )
-        with explicit_states(self):
-            return self.answer(super().forward(self._enter_given(x, given)))
+        x = self._enter_given(x, given)
+        if self.layered or self.step_mode == "m" or self.backend not in ("auto", "eager"):
+            with explicit_states(self):
+                return self.answer(super().forward(x))
+        # What else a call looks after is a state that is left inside: here it is passed on.
+        self._enter(x)
+        return self.answer(self.eager_step(x))
 
     def answer(self, spikes: Tensor) -> Any:
         """What a call returns: the spikes, or they and the states."""

@@ -14,6 +14,8 @@ __all__ = ["LeakyParallel", "LinearLeaky", "StateLeaky"]
 class _WholeSequence(SpikingNeuron):
     """A neuron that begins anew with every sequence."""
 
+    layered = True
+
     def forward(self, x: Tensor, *states: Any, **named: Any) -> Any:
         """The spikes of a sequence, from rest."""
         if self.step_mode == "m" and not (states or named):
