@@ -63,7 +63,7 @@ def rate(
     """
     _check_times(num_steps, first_spike_time, time_var_input)
     check_floating("rate", data)
-    check_within("rate", data, 1.0, "data within [0, 1]", "rescale it, or use rate_conv")
+    check_within("rate", data, 1.0, "[0, 1] as data", "rescale them, or let rate_conv clip")
     if time_var_input:
         spikes = encoding.rate(data, 1, gain=gain, offset=offset)[0]
         late = spikes.new_zeros(first_spike_time, *spikes.shape[1:])

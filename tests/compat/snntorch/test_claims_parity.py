@@ -197,6 +197,20 @@ def test_labels_of_rows(snntorch):
     assert spikegen.from_one_hot(rows).tolist() == [1, 0]
 
 
+def test_what_is_refused_at_once(snntorch):
+    theirs = peer("snntorch.spikegen")
+    assert theirs.rate(torch.tensor([2.0]), 3).sum() == 3
+    with pytest.raises(ValueError, match="rate takes values within"):
+        spikegen.rate(torch.tensor([2.0]), 3)
+    assert theirs.delta(torch.zeros(3), threshold=0).sum() == 3
+    with pytest.raises(ValueError, match="threshold must be"):
+        spikegen.delta(torch.zeros(3), threshold=0)
+    labels = torch.tensor([0])
+    assert theirs.targets_rate(labels, 2, num_steps=3, first_spike_time=-1) is None
+    with pytest.raises(ValueError, match="first_spike_time from 0"):
+        spikegen.targets_rate(labels, 2, num_steps=3, first_spike_time=-1)
+
+
 # Surrogate gradients.
 
 

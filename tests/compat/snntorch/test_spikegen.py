@@ -70,8 +70,8 @@ def test_labels_by_rate():
 
 
 BAD = {
-    "data within [0, 1]": lambda: spikegen.rate(IMAGES * 2, 5),
-    "data within [0, 1] below": lambda: spikegen.rate(IMAGES - 0.5, 5),
+    "within [0, 1] as data": lambda: spikegen.rate(IMAGES * 2, 5),
+    "within [0, 1] as data below": lambda: spikegen.rate(IMAGES - 0.5, 5),
     "num_steps must be given": lambda: spikegen.rate(IMAGES),
     "first_spike_time must not be negative": lambda: spikegen.rate(IMAGES, 5, first_spike_time=-1),
     "first_spike_time must be at most num_steps": lambda: spikegen.rate(
