@@ -120,10 +120,12 @@ class SpikingNeuron(Checkpointed, neuron.SpikingNeuron):
                 "init_hidden=False"
             )
         x = self._enter_given(x, given)
-        if self.layered or self.step_mode == "m" or self.backend not in ("auto", "eager"):
+        if self.layered:
             with explicit_states(self):
                 return self.answer(super().forward(x))
         # What else a call looks after is a state that is left inside: here it is passed on.
+        if self.step_mode == "m" or self.backend not in ("auto", "eager"):
+            return self.answer(self._run(x))
         self._enter(x)
         return self.answer(self.eager_step(x))
 
