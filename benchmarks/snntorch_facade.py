@@ -4,7 +4,8 @@ A net 784-1000-10 of two Leaky neurons is trained on 128 samples for 25 steps, w
 entropy of the potentials at every step and Adam, as tutorial 5 does it: by snnTorch 1.0.0, by the
 same lines on ``spikeframe.compat.snntorch``, and by the facade's step_mode 'm'. Inputs change at
 every step (Poisson), or are one image shown 25 times. Spikes are compared before; contenders take
-turns, so that a busy machine hurts all alike. Rows are appended to snntorch_facade.csv.
+turns, so that a busy machine hurts
+all alike, and the clock is the process's own time. Rows are appended to snntorch_facade.csv.
 """
 
 import argparse
@@ -137,9 +138,9 @@ def measure(name: str, x_seq: Tensor, rounds: int) -> list[dict[str, object]]:
     times: dict[str, list[float]] = {contender: [] for contender in steps}
     for _ in range(rounds):
         for contender, step in steps.items():
-            start = time.perf_counter()
+            start = time.process_time()
             step()
-            times[contender].append((time.perf_counter() - start) * 1e3)
+            times[contender].append((time.process_time() - start) * 1e3)
     base = statistics.median(times["snntorch"]) if "snntorch" in times else None
     return [row(name, contender, values, base, load) for contender, values in times.items()]
 
@@ -186,10 +187,9 @@ def main() -> None:
     """Measure both inputs and append the rows."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--table", type=Path, default=TABLE)
     given = parser.parse_args()
-    torch.set_num_threads(given.threads)
+    torch.set_num_threads(1)  # the time of all threads would be counted
     rows = [r for name, x in inputs().items() for r in measure(name, x, given.rounds)]
     for found in rows:
         print(*(f"{found[key]}" for key in ("input", "contender", "ms", "times_snntorch")))
