@@ -4,8 +4,8 @@ A net 784-1000-10 of two Leaky neurons is trained on 128 samples for 25 steps, w
 entropy of the potentials at every step and Adam, as tutorial 5 does it: by snnTorch 1.0.0, by the
 same lines on ``spikeframe.compat.snntorch``, and by the facade's step_mode 'm'. Inputs change at
 every step (Poisson), or are one image shown 25 times. Spikes are compared before; contenders take
-turns, so that a busy machine hurts
-all alike, and the clock is the process's own time. Rows are appended to snntorch_facade.csv.
+turns, so that a busy machine hurts all alike, and the clock is the process's own time. Rows are
+appended to snntorch_facade.csv.
 """
 
 import argparse
