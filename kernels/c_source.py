@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from .program import Code, Line, Program
 
-__all__ = ["OPERATIONS", "PREDICATES", "Kernel", "indented", "literal"]
+__all__ = ["OPERATIONS", "PREDICATES", "Kernel", "literal"]
 
 OPERATIONS = {
     "add": "{0} + {1}",
@@ -169,11 +169,6 @@ class Kernel(ABC):
 
     def _carry(self, kind: str, results: Sequence[str]) -> None:
         self.body += [f"array_{kind}{i}[l] = {r};" for i, r in enumerate(results)]
-
-
-def indented(lines: Sequence[str], spaces: int) -> str:
-    """Lines of code below one another."""
-    return "\n".join(" " * spaces + line for line in lines)
 
 
 def literal(value: str | float) -> str:

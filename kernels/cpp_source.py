@@ -8,9 +8,10 @@ are read and computed meanwhile.
 
 from collections.abc import Sequence
 
-from .c_source import Kernel, indented
+from .c_source import Kernel
 from .cpp_preamble import preamble
 from .program import Program
+from .template import filled, indented
 
 __all__ = ["source"]
 
@@ -207,7 +208,4 @@ class _Kernel(Kernel):
             "NEXT": following,
             "FIRST": first,
         }
-        text = KERNEL
-        for key, piece in pieces.items():
-            text = text.replace(f"@{key}@", piece)
-        return text
+        return filled(KERNEL, pieces)

@@ -7,9 +7,10 @@ computed: nothing that a step writes may be read by the next, which the compiler
 import functools
 from collections.abc import Sequence
 
-from .c_source import Kernel, indented, literal
+from .c_source import Kernel, literal
 from .cuda_preamble import STORAGE, preamble
 from .program import Line, Program
+from .template import filled, indented
 
 __all__ = ["divisors", "source", "widest"]
 
@@ -196,10 +197,7 @@ class _Kernel(Kernel):
             "FIRST": first,
             "ON": on,
         }
-        text = KERNEL
-        for key, piece in pieces.items():
-            text = text.replace(f"@{key}@", piece)
-        return text
+        return filled(KERNEL, pieces)
 
 
 def _if(condition: str, then: str) -> str:

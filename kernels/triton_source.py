@@ -13,6 +13,7 @@ import torch
 
 from .program import Code, Program
 from .simplify import decisive_ancestors
+from .template import filled, indented
 from .triton_preamble import preamble
 
 __all__ = ["CONSTANTS", "source"]
@@ -315,9 +316,9 @@ class _Kernel:
 
     def _text(self, name: str, backward: bool) -> str:
         pieces = {
-            "ENTER": _indent(self.enter, 4),
-            "BODY": _indent(self.body, 8),
-            "LEAVE": _indent(self.leave, 4),
+            "ENTER": indented(self.enter, 4),
+            "BODY": indented(self.body, 8),
+            "LEAVE": indented(self.leave, 4),
             "NAME": name,
             "ARGUMENTS": ", ".join([*self.arguments, *(f"{c}: tl.constexpr" for c in CONSTANTS)]),
             "TIME": "T - 1 - i" if backward else "tl.cast(i, tl.int32)",
@@ -325,11 +326,4 @@ class _Kernel:
             "SIGN": "-" if backward else "",
             "MORE": f"t >= {self.ahead}" if backward else f"t < T - {self.ahead}",
         }
-        text = KERNEL
-        for key, piece in pieces.items():
-            text = text.replace(f"@{key}@", piece)
-        return text
-
-
-def _indent(lines: Sequence[str], spaces: int) -> str:
-    return "\n".join(" " * spaces + line for line in lines)
+        return filled(KERNEL, pieces)

@@ -5,7 +5,7 @@ import re
 
 import pytest
 from spikeframe.kernels import operations as operations
-from spikeframe.kernels.c_source import OPERATIONS, PREDICATES, Kernel, indented, literal
+from spikeframe.kernels.c_source import OPERATIONS, PREDICATES, Kernel, literal
 from spikeframe.kernels.expression import OPERATIONS as KNOWN
 from spikeframe.kernels.program import Code, Line, Program
 
@@ -114,8 +114,3 @@ def test_the_order_of_a_backward():
 )
 def test_operands(value, text):
     assert literal(value) == text
-
-
-def test_lines_are_indented():
-    assert indented(["a;", "b;"], 2) == "  a;\n  b;"
-    assert indented([], 4) == ""
