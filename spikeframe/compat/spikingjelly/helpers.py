@@ -14,23 +14,7 @@ __all__ = [
     "kaiming_normal_conv_linear_weight",
     "redundant_one_hot",
     "set_threshold_margin",
-    "temporal_efficient_training_cross_entropy",
 ]
-
-
-def temporal_efficient_training_cross_entropy(x_seq: Tensor, target: Tensor) -> Tensor:
-    r"""The mean cross entropy of all steps.
-
-    Arguments:
-        x_seq: Scores at each step, [T, N, C].
-        target: Classes, [N].
-
-    References:
-        | Temporal Efficient Training of Spiking Neural Network via Gradient Re-weighting
-          (Deng et al., 2022)
-        | https://arxiv.org/abs/2202.11946
-    """
-    return F.cross_entropy(x_seq.flatten(0, 1), target.repeat(len(x_seq)))
 
 
 def redundant_one_hot(labels: Tensor, num_classes: int, n: int) -> Tensor:

@@ -3,6 +3,7 @@
 from ....functional import (
     chunk_multi_step_forward,
     detach_net,
+    fuse_conv_bn_eval_modules,
     lif_step,
     multi_step_forward,
     ottt_online_training,
@@ -12,6 +13,7 @@ from ....functional import (
     set_step_mode,
     t_last_multi_step_forward,
     t_last_seq_to_ann_forward,
+    temporal_efficient_training_cross_entropy,
 )
 from ..helpers import (
     delay,
@@ -19,7 +21,6 @@ from ..helpers import (
     kaiming_normal_conv_linear_weight,
     redundant_one_hot,
     set_threshold_margin,
-    temporal_efficient_training_cross_entropy,
 )
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "delay",
     "detach_net",
     "first_spike_index",
+    "fuse_conv_bn_eval_modules",
     "kaiming_normal_conv_linear_weight",
     "lif_step",
     "multi_step_forward",
