@@ -25,7 +25,7 @@ OPERATIONS = {
     "sin": "std::sin({0})",
     "cos": "std::cos({0})",
     "sigmoid": "sigmoid_({0})",
-    "tanh": "std::tanh({0})",
+    "tanh": "tanh_({0})",
     "maximum": "(({0} > {1}) | ({0} != {0})) ? {0} : {1}",
     "minimum": "(({0} < {1}) | ({0} != {0})) ? {0} : {1}",
     "relu": "{0} <= R(0) ? R(0) : {0}",

@@ -188,6 +188,7 @@ DEVICE void set_bit(Bits& bits, const int l, const int t, const bool value) {
 _FUNCTIONS = """
 DEVICE R exp_(const R x) { return exp(x); }
 DEVICE R sigmoid_(const R x) { return R(1) / (R(1) + exp_(-x)); }
+DEVICE R tanh_(const R x) { return tanh(x); }
 DEVICE R sign_(const R x) { return R(x > R(0)) - R(x < R(0)); }
 // A row whose values stay finite where they are; 16 bits would make large numbers infinite.
 DEVICE void keep(S* to, R (&row)[W]) {

@@ -23,6 +23,9 @@ extern "C" void exponential(const R* x, R* y, int64_t n) {
 extern "C" void sigmoid(const R* x, R* y, int64_t n) {
   for (int64_t l = 0; l < n; ++l) y[l] = sigmoid_(x[l]);
 }
+extern "C" void tangent(const R* x, R* y, int64_t n) {
+  for (int64_t l = 0; l < n; ++l) y[l] = tanh_(x[l]);
+}
 extern "C" void read(const S* x, R* y, int64_t n) {
   const R* const row = get(x, y, (int)n);
   if (row != y) std::memcpy(y, row, n * sizeof(R));
@@ -71,6 +74,16 @@ def test_exp_is_within_two_units_everywhere():
     finite = rounded.isfinite() & (rounded < torch.finfo(torch.float32).max)
     assert _ulps(y[finite], exact[finite]).max() <= 2
     assert (y[x == 0] == 1).all()
+
+
+def test_tanh_is_within_two_units_everywhere():
+    x = torch.cat((_all_floats(4999), torch.linspace(-10, 10, 1_000_003)))
+    y, exact = _call("tangent", x, torch.float32), x.double().tanh()
+    assert torch.equal(y.isnan(), x.isnan())
+    given = ~x.isnan()
+    assert _ulps(y[given], exact[given]).max() <= 2
+    assert torch.equal(y[given].signbit(), x[given].signbit())
+    assert (y[given].abs() <= 1).all()
 
 
 def test_sigmoid_is_close_and_ends_at_0_and_1():
