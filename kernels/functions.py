@@ -66,12 +66,21 @@ def _where(given: Any, a: Any, b: Any) -> Symbol:
 def _clamp(x: Any, min: Any = None, max: Any = None) -> Symbol:
     x = first_symbol((x,))
     result = x.wrap(x.expression)
-    for bound, inside in ((min, "ge"), (max, "le")):
-        if bound is not None:
+    for bound, inside, outside in ((min, "ge", "lt"), (max, "le", "gt")):
+        if _is_number(bound):
+            # What compares false keeps nan; the edge passes the gradient, nan none.
+            value = _where(combine(outside, result, bound), bound, result)
+            result = result.spike(value, _where(combine(inside, result, bound), 1.0, 0.0))
+        elif bound is not None:
             # The edge passes the gradient, which would be halved at a tie; nan stays nan, without.
-            outside = _where(combine("ne", result, result), _detached(result), bound)
-            result = _where(combine(inside, result, bound), result, outside)
+            other = _where(combine("ne", result, result), _detached(result), bound)
+            result = _where(combine(inside, result, bound), result, other)
     return result
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is a number, one that the node holds or not."""
+    return type(value) in (int, float) or (is_uniform(value) and isinstance(value, int | float))
 
 
 def _detached(x: Symbol) -> Symbol:
@@ -113,8 +122,7 @@ def _like(value: Any = None) -> Function:
             raise Untraceable("makes a tensor of another dtype than the state's")
         if options.get("requires_grad"):
             raise Untraceable("makes a tensor that requires a gradient")
-        number = type(fill) in (int, float) or (is_uniform(fill) and isinstance(fill, int | float))
-        if not number:
+        if not _is_number(fill):
             raise Untraceable("fills a tensor with what is not a number")
         return x.wrap(x.operand(fill))
 
