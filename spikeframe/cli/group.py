@@ -126,5 +126,7 @@ def joined(device: torch.device) -> Iterator[Group]:
     distributed.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
     try:
         yield Group(distributed.get_rank(), distributed.get_world_size())
+        # A process that leaves while another still talks to it may end in torch's own abort.
+        distributed.barrier()
     finally:
         distributed.destroy_process_group()
