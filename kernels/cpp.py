@@ -185,6 +185,11 @@ class Launch:
         numbers = *self.numbers(parameters), *map(_start, before)
         ready.kernel(ready.sizes, ready.pack_pointers(*pointers), ready.pack_numbers(*numbers))
 
+    @property
+    def is_large(self) -> bool:
+        """Whether there is work for several threads."""
+        return self._most_threads > 1
+
     def ready(
         self, name: str, strides: tuple[int, ...], periods: tuple[int, ...] = ()
     ) -> "_Ready":
@@ -195,7 +200,7 @@ class Launch:
             strides: How far apart the steps are of each sequence that it reads.
             periods: The periods of the parameters that are arrays.
         """
-        threads = 1 if self._most_threads < 2 else _threads(self._most_threads)
+        threads = _threads(self._most_threads) if self.is_large else 1
         key = name, threads, strides, periods
         ready = self._ready.get(key)
         if ready is None:

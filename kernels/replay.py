@@ -15,7 +15,7 @@ from torch._C._dynamo import eval_frame
 
 from . import cpp, fused
 from .call import Call, Ready
-from .cpp_small import SmallLaunch, serves
+from .cpp_written import WrittenLaunch, serves
 from .engine import Engine
 from .guards import CHANGED
 from .launch import Launch
@@ -97,7 +97,7 @@ class Replay:
         self._brought = _written_out(node, ready, self._layout)
         self._kinds = tuple(map(_kind, ready.parameters))
         self._tensors = [i for i, kind in enumerate(self._kinds) if kind is not None]
-        self.launches: dict[tuple[int, ...] | None, Launch | SmallLaunch] = {}
+        self.launches: dict[tuple[int, ...] | None, Launch | WrittenLaunch] = {}
 
     def run(self, node: Any, inputs: Sequence[Any]) -> Tensor | None:
         """The spikes, or None where the call is not like that one."""
@@ -129,16 +129,16 @@ class Replay:
 
     def _new_launch(
         self, wanted: tuple[int, ...] | None, parameters: Values
-    ) -> Launch | SmallLaunch | None:
+    ) -> Launch | WrittenLaunch | None:
         """What runs the program for what needs a gradient; None where the engine cannot."""
         layout, engine = self._layout, self._engine
         rounded = wanted is not None and layout.dtype.itemsize == 2
         program = self._known.program((), wanted, rounded)
         if engine.prepare(program, layout.dtype, parameters) is not None:
             return None
-        launch: Launch | SmallLaunch
-        if engine.forward is cpp.forward and serves(layout, parameters):
-            launch = SmallLaunch(program, layout, parameters, self._strides)
+        launch: Launch | WrittenLaunch
+        if engine.forward is cpp.forward and serves(parameters):
+            launch = WrittenLaunch(program, layout, parameters, self._strides)
         else:
             launch = Launch(engine, program, layout, parameters)
         self.launches[wanted] = launch

@@ -19,7 +19,7 @@ def runs_by_kernel(node, x):
     """Whether the next step is one operation in the graph."""
     history = node(x.requires_grad_()).grad_fn
     while history is not None and "Backward" in type(history).__name__:
-        if any(name in type(history).__name__ for name in ("_Fused", "_Small", "_Different")):
+        if any(name in type(history).__name__ for name in ("_Fused", "_Written", "_Different")):
             return True
         history = next((earlier for earlier, _ in history.next_functions if earlier), None)
     return False

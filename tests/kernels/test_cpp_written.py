@@ -1,11 +1,11 @@
-"""Small calls in C++ take a shorter way to the very kernels of the longer one."""
+"""Calls in C++ written out take a shorter way to the very kernels of the longer one."""
 
 import pytest
 import torch
 from cases import sequence
 from spikeframe.kernels import cpp
 from spikeframe.kernels.cache import traced
-from spikeframe.kernels.cpp_small import SmallLaunch, serves
+from spikeframe.kernels.cpp_written import WrittenLaunch, serves
 from spikeframe.kernels.layout import Layout
 
 from spikeframe import kernels, neuron, surrogate
@@ -15,12 +15,21 @@ needs_a_compiler = pytest.mark.skipif(
 )
 
 
-def test_what_is_small():
-    half = cpp.SMALLEST_SHARE // 2
-    for size, small in ((1, True), (4 * half - 1, True), (4 * half, False)):
-        layout = Layout(torch.empty(1, size, device="meta"))
-        assert serves(layout, [1.0, 2]) == small
-    assert not serves(Layout(torch.empty(2, 3)), [1.0, torch.ones(())])
+def test_it_serves_where_all_parameters_are_numbers():
+    assert serves([1.0, 2])
+    assert not serves([1.0, torch.ones(())])
+
+
+@needs_a_compiler
+def test_a_large_call_takes_the_threads_of_now(monkeypatch):
+    x_seq = sequence((cpp.SMALLEST_SHARE,), 3)
+    written, long, parameters = launches_of(x_seq, wanted=False)
+    expected = long.forward([x_seq], [0.0], parameters)[0][0]
+    asked = []
+    monkeypatch.setattr(torch, "get_num_threads", lambda: asked.append(1) or 2)
+    for _ in range(2):
+        assert torch.equal(written.run([x_seq], [0.0], parameters)[0], expected)
+    assert len(asked) == 2
 
 
 def launches_of(x_seq, wanted):
@@ -30,8 +39,8 @@ def launches_of(x_seq, wanted):
     parameters = known.parameters(node)
     program = known.program((), () if wanted else None, x_seq.element_size() == 2)
     assert cpp.prepare(program, x_seq.dtype, parameters) is None
-    small = SmallLaunch(program, layout, parameters, [x_seq.stride()])
-    return small, cpp.Launch(program, layout, parameters), parameters
+    written = WrittenLaunch(program, layout, parameters, [x_seq.stride()])
+    return written, cpp.Launch(program, layout, parameters), parameters
 
 
 LAYOUTS = {
@@ -47,10 +56,10 @@ LAYOUTS = {
 @pytest.mark.parametrize("start", [0.25, "tensor"])
 def test_the_forward_is_the_same(layout, start):
     x_seq = LAYOUTS[layout](sequence((5, 7)))
-    small, long, parameters = launches_of(x_seq, wanted=False)
+    written, long, parameters = launches_of(x_seq, wanted=False)
     v = Layout(x_seq).step().fill_(0.25) if start == "tensor" else start
     (expected,), (v_last,), _ = long.forward([x_seq], [v], parameters)
-    spikes, (last,) = small.run([x_seq], [v], parameters)
+    spikes, (last,) = written.run([x_seq], [v], parameters)
     assert torch.equal(spikes, expected)
     assert torch.equal(last, v_last)
     assert (spikes.stride(), last.stride()) == (expected.stride(), v_last.stride())
@@ -70,14 +79,14 @@ COTANGENTS = {
 @pytest.mark.parametrize("cotangent", COTANGENTS)
 def test_the_backward_is_the_same(layout, cotangent):
     x_seq = LAYOUTS[layout](sequence((5, 7)))
-    small, long, parameters = launches_of(x_seq, wanted=True)
+    written, long, parameters = launches_of(x_seq, wanted=True)
     v = Layout(x_seq).step().fill_(0.25)
     (spikes,), (last,), saved = long.forward([x_seq], [v], parameters)
     grads = [COTANGENTS[cotangent](sequence((5, 7), x_seq.shape[0], seed=1))]
     for state_grad in (None, torch.ones_like(last)):
         (x_grad,), (v_grad,), _ = long.backward(grads, [state_grad], saved, [], parameters)
         x, first = x_seq.detach().requires_grad_(), v.clone().requires_grad_()
-        found, (v_found,) = small.run([x], [first], parameters)
+        found, (v_found,) = written.run([x], [first], parameters)
         assert torch.equal(found, spikes)
         if state_grad is None:
             results = torch.autograd.grad(found, (x, first), grads)
@@ -91,7 +100,7 @@ def test_the_backward_is_the_same(layout, cotangent):
 def test_a_state_that_is_a_number_has_no_gradient():
     x_seq = sequence((5, 7)).requires_grad_()
     small, _, parameters = launches_of(x_seq.detach(), wanted=True)
-    spikes, (last,) = small.run([x_seq], [0.0], parameters)
+    spikes, (last,) = written.run([x_seq], [0.0], parameters)
     assert spikes.grad_fn.backward_ran is False
     last.sum().backward()
     assert spikes.grad_fn.backward_ran is True
@@ -101,12 +110,12 @@ def test_a_state_that_is_a_number_has_no_gradient():
 @needs_a_compiler
 def test_other_numbers_are_what_runs():
     x_seq = sequence((5, 7))
-    small, long, parameters = launches_of(x_seq, wanted=False)
+    written, long, parameters = launches_of(x_seq, wanted=False)
     results = []
     for scale in (1.0, 0.5, 1.0):
         given = tuple(scale * number for number in parameters)
         (expected,), (last,), _ = long.forward([x_seq], [0.0], given)
-        results.append(small.run([x_seq], [0.0], given))
+        results.append(written.run([x_seq], [0.0], given))
         assert torch.equal(results[-1][0], expected)
         assert torch.equal(results[-1][1][0], last)
     assert not torch.equal(results[0][1][0], results[1][1][0])

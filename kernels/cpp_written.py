@@ -1,4 +1,4 @@
-"""The two passes of a small call in C++, written out as Python with no question left in them."""
+"""The two passes of a call in C++, written out as Python with no question left in them."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,19 +11,18 @@ from .layout import Layout
 from .program import Program
 from .written import Written
 
-__all__ = ["SmallLaunch", "serves"]
+__all__ = ["WrittenLaunch", "serves"]
 
 Values = Sequence[Tensor | float]
 Strides = tuple[int, ...]
 
 
-def serves(layout: Layout, parameters: Values) -> bool:
-    """Whether a call is the work of one thread, and all of its parameters are numbers."""
-    is_small = layout.steps * layout.size < 2 * cpp.SMALLEST_SHARE
-    return is_small and not any(isinstance(p, Tensor) for p in parameters)
+def serves(parameters: Values) -> bool:
+    """Whether all of a call's parameters are numbers."""
+    return not any(isinstance(p, Tensor) for p in parameters)
 
 
-class SmallLaunch:
+class WrittenLaunch:
     """Runs one program on tensors that lie as a layout says, again and again.
 
     Arguments:
@@ -41,7 +40,7 @@ class SmallLaunch:
         if program.backward is not None:
             passes = self._apply, _backward(program, layout, launch, strides)
             names = dict(zip(("forward", "backward"), map(staticmethod, passes), strict=True))
-            self._apply = type("_Small", (torch.autograd.Function,), names).apply  # type: ignore[attr-defined]
+            self._apply = type("_Written", (torch.autograd.Function,), names).apply  # type: ignore[attr-defined]
 
     def run(
         self, x_seqs: Sequence[Tensor], states: Values, parameters: Values
@@ -61,7 +60,7 @@ def _forward(
     last = [text.local(f"{text.bind(layout.step)}()") for _ in states]
     outputs = [text.local(f"{text.bind(layout.sequence)}()") for _ in range(program.n_outputs)]
     saved = [text.local(f"{text.bind(layout.saved)}({kind!r})") for kind in program.saved]
-    ready = text.bind(launch.ready("forward", tuple([apart for apart, *_ in strides])))
+    ready = text.local(_usual(text, launch, "forward", strides))
     writes = [*outputs, *saved]
     _call(text, ready, launch, "parameters", x_seqs, states, last, writes)
     if ctx:
@@ -108,7 +107,7 @@ def _ready(
     strides: Sequence[Strides],
 ) -> str:
     """The kernel and its sizes, where all that is read lies as usual; else bring it into order."""
-    usual = text.bind(launch.ready("backward", tuple([apart for apart, *_ in strides])))
+    usual = _usual(text, launch, "backward", strides)
     usually = [
         f"{name} is not None and {name}.stride() == {text.bind(lies)} and not {name}.is_neg()"
         for name, lies in zip(reads, strides, strict=True)
@@ -125,6 +124,14 @@ def _ready(
     apart = _tuple([f"{name}.stride(0)" for name in reads])
     text.line(f"if {ready} is None: {ready} = {text.bind(launch.ready)}('backward', {apart})")
     return ready
+
+
+def _usual(text: Written, launch: cpp.Launch, name: str, strides: Sequence[Strides]) -> str:
+    """The kernel for strides that are the usual ones; large calls ask for the threads of now."""
+    apart = tuple([apart for apart, *_ in strides])
+    if not launch.is_large:
+        return text.bind(launch.ready(name, apart))
+    return f"{text.bind(launch.ready)}({name!r}, {text.bind(apart)})"
 
 
 def _call(
