@@ -99,7 +99,7 @@ def test_the_backward_is_the_same(layout, cotangent):
 @needs_a_compiler
 def test_a_state_that_is_a_number_has_no_gradient():
     x_seq = sequence((5, 7)).requires_grad_()
-    small, _, parameters = launches_of(x_seq.detach(), wanted=True)
+    written, _, parameters = launches_of(x_seq.detach(), wanted=True)
     spikes, (last,) = written.run([x_seq], [0.0], parameters)
     assert spikes.grad_fn.backward_ran is False
     last.sum().backward()

@@ -18,7 +18,7 @@ from spikeframe import functional, kernels, neuron, surrogate
 LIF = NEURONS[1]
 CASES = [case for case in NEURONS if str(case) in ("LIF", "PLIF")]
 
-# One that has a way of its own for small calls, and one that has none.
+# One that has a way of its own, and one that has none.
 DIRECT = [b for b in ("cpp", "torch") if kernels.why_not(neuron.IFNode(), b) is None]
 
 
