@@ -1,7 +1,7 @@
 """Runs single steps by a kernel, once a node has made so many that building one pays.
 
 A step on its own is little work: only a kernel whose call comes again costs less than the node's
-own lines (a half to a fifth of them on the CPU). What it gives equals them as a sequence does.
+own lines (half of them or less on the CPU). What it gives equals them as a sequence does.
 """
 
 import weakref

@@ -405,3 +405,22 @@ def test_what_stands_before_the_kernel_sees_every_call(backend, name, method, wh
             node.reset()
             results.append([node(sequence((3, 5), seed=seed)), node.v])
         assert all(map(torch.equal, *results))
+
+
+def test_what_is_saved_may_change_between_calls(backend):
+    """A call that comes again saves as the node says now."""
+    node = neuron.LIFNode(step_mode="m", backend=backend)
+    x_seq = sequence((3, 5)).requires_grad_()
+
+    def saved():
+        kept = []
+        with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t) or t, lambda t: t):
+            functional.reset_net(node)
+            node(x_seq)
+        return [t for t in kept if t.shape == x_seq.shape and t.data_ptr() != x_seq.data_ptr()]
+
+    assert [len(saved()) for _ in range(4)] == [1, 1, 1, 1]
+    node.save = "input"
+    assert saved() == []
+    node.save = "auto"
+    assert len(saved()) == 1
