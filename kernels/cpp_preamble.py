@@ -38,6 +38,7 @@ _COMMON = """
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <type_traits>
 
 typedef @R@ R;
 static const int LANES = @LANES@, MOST_LANES = @MOST_LANES@;
@@ -194,52 +195,102 @@ static inline void put_piece(@S@* to, const R* row) {
 _FUNCTIONS = """
 typedef @S@ S;
 
-static inline double exp_(double x) { return std::exp(x); }
-
-// Without a branch or a call, so that it vectorises; within 2 ulp, subnormal results too.
-static inline float exp_(float x) {
-  const float low = x < -104.0f ? -104.0f : x;
-  const float z = low > 89.0f ? 89.0f : low;
-  // x = n log 2 + r; adding 1.5 * 2^23 rounds to the integer n, which its low bits then are.
-  const float shifted = z * 1.44269504f + 12582912.0f;
-  const float n = shifted - 12582912.0f;
-  uint32_t bits;
-  std::memcpy(&bits, &shifted, 4);
-  const int32_t whole = int32_t(bits - 0x4b400000u), half = whole >> 1;
-  const float r = (z - n * 0.693359375f) + n * 2.12194440e-4f;
-  float y = 1.9875691500e-4f;
-  y = y * r + 1.3981999507e-3f;
-  y = y * r + 8.3334519073e-3f;
-  y = y * r + 4.1665795894e-2f;
-  y = y * r + 1.6666665459e-1f;
-  y = y * r + 5.0000001201e-1f;
-  y = (y * r) * r + r + 1.0f;
-  // 2^n in two factors: it may lie outside of what a float holds where the result does not.
-  const uint32_t a = uint32_t(half + 127) << 23, b = uint32_t(whole - half + 127) << 23;
-  float fa, fb;
-  std::memcpy(&fa, &a, 4);
-  std::memcpy(&fb, &b, 4);
-  y = (y * fa) * fb;
-  return x == x ? y : x;
+// Dividing by it is the same, to the bit, as multiplying by its inverse.
+static inline bool is_power_of_two(const R x) {
+  int exponent;
+  const R part = std::fabs(std::frexp(x, &exponent));
+  return part == R(0.5) && std::isnormal(x) && std::isnormal(R(1) / x);
 }
+
+static inline double exp_(double x) { return std::exp(x); }
+static inline double sigmoid_(double x) { return 1.0 / (1.0 + exp_(-x)); }
+static inline double tanh_(double x) { return std::tanh(x); }
+
+// The same in single precision, without a branch or a call, so that it vectorises. A choice
+// between floats follows no other: joined, they would cost more than all the rest.
+
+static inline float as_float(const uint32_t bits) {
+  float x;
+  std::memcpy(&x, &bits, 4);
+  return x;
+}
+
+static inline int32_t as_bits(const float x) {
+  int32_t bits;
+  std::memcpy(&bits, &x, 4);
+  return bits;
+}
+
+static inline float fused(const float a, const float b, const float c) {
+#if defined(__FMA__) || defined(__FP_FAST_FMAF)
+  return __builtin_fmaf(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+
+// x = n log 2 + r, |r| <= log 2 / 2: the bits of 1.5 * 2^23, adding which rounds, plus n.
+static const int32_t ZERO = 0x4b400000;
+static inline int32_t rounded(const float x, const int32_t most_n) {
+  const int32_t bits = as_bits(fused(x, 1.44269504f, 12582912.0f));
+  return bits < ZERO + most_n ? bits : ZERO + most_n;
+}
+
+// e^r - 1, with full precision near 0 too.
+static inline float power_of_rest(const float x, const int32_t rounded) {
+  const float n = as_float(rounded) - 12582912.0f;
+  const float r = fused(n, 2.12194440e-4f, fused(n, -0.693359375f, x));
+  float y = 1.3882517e-3f;
+  y = fused(y, r, 8.3665472e-3f);
+  y = fused(y, r, 4.1667201e-2f);
+  y = fused(y, r, 1.6666543e-1f);
+  y = fused(y, r, 4.9999998e-1f);
+  return fused(y * r, r, r);
+}
+
+// Where the exponent is in a float; what is above it falls out at the left.
+static inline uint32_t exponent(const int32_t rounded) { return uint32_t(rounded) << 23; }
+static inline float power_of_two(const uint32_t exponent) {
+  return as_float(exponent + 0x3f800000u);
+}
+
+// Within 2 ulp, subnormal results too.
+static inline float exp_(const float x) {
+  const int32_t n = rounded(x, 129);
+  // 2^n in two factors: it may lie outside of what a float holds where the result does not.
+  const uint32_t whole = exponent(n), half = uint32_t(int32_t(whole) >> 1) & 0xff800000u;
+  const float y = (1.0f + power_of_rest(x, n)) * power_of_two(half);
+  return x < -104.0f ? 0.0f : y * power_of_two(whole - half);
+}
+
+// Within 3 ulp, but for subnormal results.
+static inline float sigmoid_(const float x) {
+  const float z = x > 30.0f ? -30.0f : -x;
+  const int32_t n = rounded(z, 127);
+  const float power = power_of_two(exponent(n));
+  return 1.0f / fused(power, power_of_rest(z, n), power + 1.0f);
+}
+
+// Within 2 ulp; a polynomial near 0, where 1 - 2 / (..) cancels.
+static inline float tanh_(const float x) {
+  const float size = std::fabs(x), z = size > 10.0f ? 20.0f : size + size;
+  const int32_t n = rounded(z, 29);
+  const float power = power_of_two(exponent(n));
+  const float far = 1.0f - 2.0f / fused(power, power_of_rest(z, n), power + 1.0f);
+  const float square = x * x;
+  float y = fused(square, -5.70498872745e-3f, 2.06390887954e-2f);
+  y = fused(y, square, -5.37397155531e-2f);
+  y = fused(y, square, 1.33314422036e-1f);
+  y = fused(y, square, -3.33332819422e-1f);
+  const float near = fused(square * y, size, size);
+  return std::copysign(as_bits(size) < as_bits(0.625f) ? near : far, x);
+}
+
 // A value in the range of what stores it; 16 bits would make some finite numbers infinite.
 static inline R storable(R x) {
   if (sizeof(S) == sizeof(R)) return x;
   const R most = R(@MOST@), y = x > most ? most : (x < -most ? -most : x);
   return std::fabs(x) <= std::numeric_limits<R>::max() ? y : x;
-}
-static inline R sigmoid_(R x) { return R(1) / (R(1) + exp_(-x)); }
-static inline double tanh_(double x) { return std::tanh(x); }
-// Within 2 ulp, without a branch; a polynomial near 0, where 1 - 2 / (..) cancels.
-static inline float tanh_(float x) {
-  const float z = x * x, size = std::fabs(x);
-  float y = z * -5.70498872745e-3f + 2.06390887954e-2f;
-  y = y * z - 5.37397155531e-2f;
-  y = y * z + 1.33314422036e-1f;
-  y = y * z - 3.33332819422e-1f;
-  const float near = size + size * (z * y);
-  const float far = 1.0f - 2.0f / (exp_(size * 2.0f) + 1.0f);
-  return std::copysign(size < 0.625f ? near : far, x);
 }
 static inline R sign_(R x) { return R(x > R(0)) - R(x < R(0)); }
 """

@@ -8,9 +8,9 @@ are read and computed meanwhile.
 
 from collections.abc import Sequence
 
-from .c_source import Kernel
+from .c_source import Kernel, literal
 from .cpp_preamble import preamble
-from .program import Program
+from .program import Line, Program
 from .template import filled, indented
 
 __all__ = ["source"]
@@ -23,7 +23,9 @@ static __attribute__((noinline)) void @NAME@_block(
   for (int64_t i = 0; i < T; ++i) {
     const int64_t t = @TIME@;
 @POINTERS@
-    const auto step = [&](const int from, const int to) __attribute__((always_inline)) {
+    const auto step = [&](const auto inverts, const int from, const int to)
+        __attribute__((always_inline)) {
+      constexpr bool inverted = decltype(inverts)::value;
 #pragma GCC ivdep
       for (int l = from; l < to; ++l) {
 @BODY@
@@ -32,10 +34,10 @@ static __attribute__((noinline)) void @NAME@_block(
     int l = 0;
     for (; l + LANES <= n; l += LANES) {
 @PREFETCH@
-      step(l, l + LANES);
+      @STEP@
 @PIECE@
     }
-    if (l < n) step(l, n);
+    if (l < n) step(std::false_type(), l, n);
 @PUT@
   }
 @LEAVE@
@@ -90,6 +92,7 @@ class _Kernel(Kernel):
         self.prefetch: list[str] = []
         self.piece: list[str] = []
         self.put: list[str] = []
+        self.divisors: list[str] = []
         self.leave: list[str] = []
 
     def _pointer(self) -> str:
@@ -185,6 +188,21 @@ class _Kernel(Kernel):
         self._array(name, "R(0)")
         self.leave.append(f"put((R*){self._pointer()} + at, array_{name}, n, false);")
 
+    def _expression(self, line: Line) -> str:
+        """A division by a number is a product where the number's inverse is exact."""
+        divisor = line.operands[-1]
+        if line.op != "div" or not self._is_number(divisor):
+            return super()._expression(line)
+        if divisor not in self.divisors:
+            self.divisors.append(str(divisor))
+            self.enter.append(f"const R inverse_{divisor} = R(1) / {divisor};")
+        dividend = literal(line.operands[0])
+        return f"inverted ? {dividend} * inverse_{divisor} : {dividend} / {divisor}"
+
+    def _is_number(self, operand: str | float) -> bool:
+        """Whether it is a parameter that is the same for all neurons."""
+        return isinstance(operand, str) and operand[0] == "p" and not self.kinds[int(operand[1:])]
+
     def _array(self, name: str, value: str) -> None:
         self.enter += [
             f"alignas(64) R array_{name}[MOST_LANES];",
@@ -195,7 +213,13 @@ class _Kernel(Kernel):
         time, following, first = (
             ("i", "(t + 1)", "0") if name == "forward" else ("T - 1 - i", "(t - 1)", "(T - 1)")
         )
+        step = "step(std::false_type(), l, l + LANES);"
+        if self.divisors:
+            powers = " & ".join(f"is_power_of_two({divisor})" for divisor in self.divisors)
+            self.enter.append(f"const bool exact = {powers};")
+            step = f"if (exact) step(std::true_type(), l, l + LANES); else {step}"
         pieces = {
+            "STEP": step,
             "ENTER": indented(self.enter, 2),
             "POINTERS": indented(self.pointers, 4),
             "PREFETCH": indented(self.prefetch, 6),
