@@ -5,13 +5,14 @@ machine hurts both alike. The time of a pass (training is forward and backward) 
 bytes of state that it goes through: 4 per state, neuron and step. ``times_lif`` is the median over
 the rounds of a neuron's time per byte over LIF's in the same round. The bound is 1.5, and 3 where
 a step needs an exponential, tanh or sigmoid of the data. One thread; the clock is the process's
-own time. The rows replace those in neurons.csv. MALLOC_TRIM_THRESHOLD_=10000000000
-MALLOC_MMAP_THRESHOLD_=10000000000 in the environment keeps memory from being given back to the
-system and met again, page by page.
+own time. Freed memory is kept, unless ``--malloc default`` is given: which neuron's tensors go
+back to the system, to be met again page by page, is the allocator's doing and not the neuron's.
+The rows replace those in neurons.csv.
 """
 
 import argparse
 import csv
+import ctypes
 import statistics
 import time
 from collections.abc import Callable
@@ -29,6 +30,10 @@ TABLE = Path(__file__).with_suffix(".csv")
 STEPS = 16
 # What fits into a cache, and what does not.
 SHAPES = ((STEPS, 64, 1024), (STEPS, 64, 8192))
+# What is timed is run this long before: a first call builds, and Python is slow for a while.
+WARM_SECONDS = 0.04
+# Of mallopt: how much free memory is given back, and how many pieces come from the system alone.
+TRIM_THRESHOLD, MMAP_MAX = -1, -4
 BOUND, BOUND_OF_FUNCTIONS = 1.5, 3.0
 PASSES = ("inference", "training")
 COLUMNS = (
@@ -153,25 +158,42 @@ def passes(row: Row, x_seqs: list[Tensor]) -> tuple[int, dict[str, Callable[[], 
 
 
 def in_turn(first: Callable[[], None], second: Callable[[], None], rounds: int) -> list[Any]:
-    """Pairs of seconds; the first two rounds are left out."""
+    """Pairs of seconds."""
+    warm = time.process_time() + 2 * WARM_SECONDS
+    while time.process_time() < warm:
+        first()
+        second()
     pairs = []
-    for _ in range(rounds + 2):
+    for _ in range(rounds):
         begin = time.process_time()
         first()
         middle = time.process_time()
         second()
         pairs.append((middle - begin, time.process_time() - middle))
-    return pairs[2:]
+    return pairs
 
 
-def measure(name: str, rounds: int, x_seqs: list[Tensor]) -> list[dict[str, object]]:
+def keep_memory() -> None:
+    """Let freed memory stay with the process.
+
+    Raises:
+        RuntimeError: The C library has no such setting.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None or not (mallopt(TRIM_THRESHOLD, -1) and mallopt(MMAP_MAX, 0)):
+        raise RuntimeError("this C library cannot keep freed memory: give --malloc default")
+
+
+def measure(
+    name: str, rounds: int, x_seqs: list[Tensor], shared: dict[str, object]
+) -> list[dict[str, object]]:
     """A row for each pass."""
     row = ROWS[name]
     _, lif = passes(Row(neuron.LIFNode), x_seqs)
     states, own = passes(row, x_seqs)
     found = []
     for what in PASSES:
-        where = common(torch.device("cpu"), 1)
+        where = common(torch.device("cpu"), 1) | shared
         pairs = in_turn(own[what], lif[what], rounds)
         ratios = [mine / states / theirs for mine, theirs in pairs]
         fifths = statistics.quantiles(ratios, n=5)
@@ -209,14 +231,19 @@ def main() -> None:
     parser.add_argument("--neuron", choices=ROWS, nargs="*", default=list(ROWS))
     parser.add_argument("--rounds", type=int, default=15, help="timed rounds, 2 at least")
     parser.add_argument("--out", type=Path, default=TABLE, help="the table to write")
+    parser.add_argument("--malloc", choices=("keeps", "default"), default="keeps")
     options = parser.parse_args()
+    shared: dict[str, object] = {}
+    if options.malloc == "keeps":
+        keep_memory()
+        shared = {"malloc": "keeps"}
     torch.set_num_threads(1)
     torch.manual_seed(0)
     rows = []
     for shape in SHAPES:
         x_seqs = [torch.rand(shape) * 2, torch.randn(shape)]
         for name in options.neuron:
-            rows += measure(name, options.rounds, x_seqs)
+            rows += measure(name, options.rounds, x_seqs, shared)
             for row in rows[-len(PASSES) :]:
                 tell(row)
     with open(options.out, "w", newline="") as file:
