@@ -42,7 +42,6 @@ def forward(
     parameters: Parameters,
 ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
     r"""Outputs [T, N, \*], states after the last step, and saved values [T, N, \*]."""
-    x_seqs = [layout.match(x_seq) for x_seq in x_seqs]
     first = [layout.match_step(s) if isinstance(s, Tensor) else s for s in states]
     return Launch(program, layout, parameters).forward(x_seqs, first, parameters)
 
@@ -126,6 +125,7 @@ class Launch:
             parameters: The parameters.
         """
         layout, program = self._layout, self._program
+        x_seqs = [layout.match_line(x_seq, MOST_LANES) for x_seq in x_seqs]
         last = [layout.step() for _ in states]
         outputs = [layout.sequence() for _ in range(program.n_outputs)]
         saved = [layout.saved(kind) for kind in program.saved]
@@ -157,7 +157,8 @@ class Launch:
         first = [layout.step() if need else None for need in wanted or [True] * len(last)]
         x_grads = [layout.sequence() for _ in range(program.n_inputs)]
         totals = [layout.step() for _ in program.differentiated]
-        kept = [*map(layout.match_saved, program.saved, saved), *map(layout.match, x_seqs)]
+        inputs = [layout.match_line(x_seq, MOST_LANES) for x_seq in x_seqs]
+        kept = [*map(layout.match_saved, program.saved, saved), *inputs]
         self._run("backward", grads + kept, last, first, x_grads, parameters, totals)
         return x_grads, first, totals
 
@@ -181,9 +182,14 @@ class Launch:
         pointers += [values.data_ptr() for values, _, _ in arrays]
         periods = tuple([n for _, inner, size in arrays for n in (inner, size)])
         pointers += [total.data_ptr() for total in totals]
-        ready = self.ready(name, tuple([tensor.stride(0) for tensor in reads]), periods)
+        ready = self.ready(name, tuple(map(self._apart, reads)), periods)
         numbers = *self.numbers(parameters), *map(_start, before)
         ready.kernel(ready.sizes, ready.pack_pointers(*pointers), ready.pack_numbers(*numbers))
+
+    def _apart(self, sequence: Tensor) -> int:
+        """How far apart steps are; negative where every block of neurons reads the same lines."""
+        apart = sequence.stride(0)
+        return -apart if self._layout.has_lines(sequence) else apart
 
     @property
     def is_large(self) -> bool:

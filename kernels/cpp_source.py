@@ -104,11 +104,14 @@ class _Kernel(Kernel):
         return f"constants[{self.n_constants - 1}]"
 
     def _read(self, name: str) -> None:
-        """In step order; the next row is fetched while one is read."""
+        """In step order; the next row is fetched while one is read.
+
+        A negative stride is that of rows that every block reads from their beginning.
+        """
         base, stride = self._pointer(), self._constant()
         self.enter += [
-            f"const S* const base_{name} = (const S*){base} + at;",
-            f"const int64_t stride_{name} = {stride};",
+            f"const int64_t stride_{name} = {stride} < 0 ? -{stride} : {stride};",
+            f"const S* const base_{name} = (const S*){base} + ({stride} < 0 ? 0 : at);",
             f"alignas(64) R room_{name}[sizeof(S) < sizeof(R) ? MOST_LANES : 1];",
         ]
         self.pointers += [

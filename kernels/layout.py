@@ -52,12 +52,30 @@ class Layout:
     def match(self, sequence: Tensor, dtype: torch.dtype | None = None) -> Tensor:
         """A sequence in this order; its steps may lie anywhere, an expanded one in one place."""
         dtype = dtype or self.dtype
-        if sequence.dtype == dtype and self._fits(sequence.stride()[1:]) and not sequence.is_neg():
+        if self.holds(sequence, dtype):
             return sequence
         if sequence.stride(0) == 0:
             once = self.sequence(dtype, 1).copy_(sequence[:1])
             return once.expand(sequence.shape[0], *self.shape)
         return self.sequence(dtype, sequence.shape[0]).copy_(sequence)
+
+    def holds(self, sequence: Tensor, dtype: torch.dtype) -> bool:
+        """Whether a sequence is in this order."""
+        return (
+            sequence.dtype == dtype and self._fits(sequence.stride()[1:]) and not sequence.is_neg()
+        )
+
+    def match_line(self, sequence: Tensor, lanes: int) -> Tensor:
+        """As ``match``; one value a step, expanded, is there ``lanes`` times, not everywhere."""
+        if not self.has_lines(sequence):
+            return self.match(sequence)
+        values = sequence[(slice(None), *[0] * len(self.shape))].to(self.dtype)
+        lines = values[:, None].repeat(1, lanes)
+        return lines.as_strided(sequence.shape, (lanes, *[0] * len(self.shape)))
+
+    def has_lines(self, sequence: Tensor) -> bool:
+        """Whether a step is one value, expanded, which ``match_line`` lays out in a line."""
+        return self.size > 1 and not any(sequence.stride()[1:])
 
     def match_saved(self, kind: str, sequence: Tensor) -> Tensor:
         """Saved values or bits in this order, step after step, as hooks may not leave them."""

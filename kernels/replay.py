@@ -93,6 +93,7 @@ class Replay:
         self.kind = kind
         self._engine, self._known, self._names = engine, ready.known, ready.names
         self._layout = Layout(ready.x_seqs[0])
+        self._has_lines = any(map(self._layout.has_lines, ready.x_seqs))
         self._strides = [x_seq.stride() for x_seq in ready.x_seqs]
         self._brought = _written_out(node, ready, self._layout)
         self._kinds = tuple(map(_kind, ready.parameters))
@@ -137,7 +138,7 @@ class Replay:
         if engine.prepare(program, layout.dtype, parameters) is not None:
             return None
         launch: Launch | WrittenLaunch
-        if engine.forward is cpp.forward and serves(parameters):
+        if engine.forward is cpp.forward and serves(parameters) and not self._has_lines:
             launch = WrittenLaunch(program, layout, parameters, self._strides)
         else:
             launch = Launch(engine, program, layout, parameters)
@@ -155,7 +156,8 @@ def _is_replayable(call: Call, ready: Ready) -> bool:
         and call.node.is_replayable
         and ready.dtype == layout.dtype
         and all(given is x for given, x in zip(call.inputs, ready.x_seqs, strict=True))
-        and all(type(x) is Tensor and layout.match(x) is x for x in ready.x_seqs)
+        and all(type(x) is Tensor for x in ready.x_seqs)
+        and all(layout.holds(x, x.dtype) or layout.has_lines(x) for x in ready.x_seqs)
     )
 
 

@@ -110,14 +110,14 @@ class GatedLIFNode(MultiStepModule, BaseNode):
         gains = 1.0 - self.beta.sigmoid() * (1.0 - self.conduct.sigmoid())
         lacking = x_seq.dim() - gains.dim()
         gains = gains.reshape(self.T, *[1] * lacking, *gains.shape[1:])
-        spikes = super().multi_step_forward(x_seq * gains, *input_seqs)
-        return spikes.to(x_seq.dtype) if x_seq.is_floating_point() else spikes
+        gains = self.in_state_precision(gains.to(torch.promote_types(gains.dtype, x_seq.dtype)))
+        return super().multi_step_forward(x_seq, gains.expand(x_seq.shape), *input_seqs)
 
-    def neuronal_charge(self, x: Tensor) -> None:
+    def neuronal_charge(self, x: Tensor, gain: Tensor) -> None:
         """Decay, integrate, and undo the last spike."""
         alpha, gamma = self.alpha.sigmoid(), self.gamma.sigmoid()
         kept = (1.0 - alpha * (1.0 - self.tau.sigmoid())) * self.v
-        v = kept - (1.0 - alpha) * self.linear_decay.sigmoid() + x
+        v = kept - (1.0 - alpha) * self.linear_decay.sigmoid() + gain * x
         self.v = v - kept * gamma * self.s - (1.0 - gamma) * self.v_subreset.sigmoid() * self.s
 
     def neuronal_fire(self) -> Tensor:

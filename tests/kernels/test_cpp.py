@@ -1,5 +1,7 @@
 """What is particular to C++ kernels: how they write, threads, forks, builds that fail."""
 
+import copy
+import functools
 import itertools
 import os
 import subprocess
@@ -37,6 +39,75 @@ def test_threads_give_what_one_gives(monkeypatch):
         compare("cpp", lif(), x_seq)
     finally:
         torch.set_num_threads(before)
+
+
+class Gained(neuron.LIFNode):
+    """A neuron of two inputs."""
+
+    def neuronal_charge(self, x, gain):
+        super().neuronal_charge(x * gain)
+
+
+@pytest.mark.usefixtures("guarded")
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("size", [(1,), (3, 7), (3, 1000)])
+def test_one_value_a_step_is_not_copied_for_each_neuron(size, threads, monkeypatch):
+    monkeypatch.setattr(cpp, "SMALLEST_SHARE", 1)
+    x_seq, gains = sequence(size, T=5), torch.rand(5, *[1] * len(size)) + 0.5
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads)
+        for others in (gains, gains.double(), gains[:1]):
+            expanded = others.to(x_seq.dtype).expand(x_seq.shape)
+            compare("cpp", functools.partial(_gained, 3.0), x_seq, others=[expanded])
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_gains_learn_as_by_the_lines(dtype):
+    made = neuron.GatedLIFNode(4, surrogate_function=surrogate.ATan())
+    made.to(torch.promote_types(dtype, torch.float32))
+
+    def gated(backend):
+        node = copy.deepcopy(made)
+        node.backend = backend
+        return node
+
+    for size in ((2, 3), (65,), (3, 700)):
+        compare("cpp", gated, sequence(size, T=4, dtype=dtype))
+
+
+def _gained(tau, backend):
+    return Gained(tau, step_mode="m", backend=backend)
+
+
+class Divided(neuron.BaseNode):
+    """Its potential is a quotient."""
+
+    divisor = 1.0
+
+    def neuronal_charge(self, x):
+        self.v = x / self.divisor
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("exponent", [-149, -127, -126, -1, 0, 1, 5, 126, 127, None])
+def test_a_quotient_is_rounded_once_whatever_the_divisor(exponent, dtype):
+    """By a power of two it is a product, but not where the inverse is no normal number."""
+    bits = torch.randint(-(2**31), 2**31, (2, 1000), generator=torch.Generator().manual_seed(0))
+    ends = torch.tensor([torch.inf, -torch.inf, torch.nan, 0.0, -0.0, 1e-45, 3.4e38, -1e-38])
+    x_seq = torch.cat((bits.to(torch.int32).view(torch.float32), ends.expand(2, 8)), 1).to(dtype)
+    for sign in (1.0, -1.0):
+        found = []
+        for backend in ("cpp", "eager"):
+            node = Divided(torch.inf, None, step_mode="m", backend=backend)
+            node.divisor = sign * (3.0 if exponent is None else 2.0**exponent)
+            node(x_seq)
+            found.append(node.v)
+        assert torch.equal(found[0].isnan(), found[1].isnan())
+        assert torch.equal(found[0].nan_to_num(7.0), found[1].nan_to_num(7.0))
+        assert torch.equal(found[0].signbit(), found[1].signbit())
 
 
 def test_a_kernel_uses_the_openmp_of_torch():

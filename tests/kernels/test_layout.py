@@ -50,6 +50,22 @@ def test_an_expanded_sequence_is_read_once():
     assert not layout.zeros().any()
 
 
+def test_one_value_a_step_lies_in_a_line():
+    layout, gains = Layout(images(5, 3, 4)), images(5, 1, 1)
+    for given in (gains, gains.double(), gains.flip(0)[:1].expand(5, 1, 1)):
+        lines = layout.match_line(given.expand(5, 3, 4), 16)
+        assert layout.has_lines(lines)
+        assert lines.dtype == torch.float32
+        assert lines.stride() == (16, 0, 0)
+        assert torch.equal(lines, given.float().expand(5, 3, 4))
+        assert torch.equal(lines.as_strided((5, 16), (16, 1)), given.float()[:, 0].expand(5, 16))
+    per_column = images(5, 1, 4).expand(5, 3, 4)
+    assert not layout.has_lines(per_column)
+    assert torch.equal(layout.match_line(per_column, 16), per_column)
+    alone = images(5, 1, 1)
+    assert Layout(alone).match_line(alone, 16) is alone
+
+
 @pytest.mark.parametrize("kind", ["value", "bit"])
 def test_what_was_saved_is_read_step_after_step(kind):
     x_seq = images(9, 2, 3, 5, 7).flatten(0, 1).to(memory_format=torch.channels_last)
