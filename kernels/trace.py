@@ -90,6 +90,7 @@ def _once(
     node: Any, memories: tuple[str, ...], n_inputs: int, double: bool, guards: Guards
 ) -> Trace:
     recorder = Recorder(node, memories, n_inputs, double, guards)
+    _check_frame(node, recorder.guards)
     _check_memories(node, memories, recorder.guards)
     inputs = recorder.symbols()
     try:
@@ -131,6 +132,27 @@ def clean() -> Iterator[None]:
 
 def _as_it_is(value: Any) -> Any:
     return value
+
+
+def _check_frame(node: Any, guards: Guards) -> None:
+    """What a sequence by the node's lines goes through beside its step is what kernels replace.
+
+    A class says so by ``composed``, why its sequences are not made of steps, and ``frame``, the
+    methods around a step as they are where nobody has written others.
+    """
+    composed = getattr(node, "composed", None)
+    if composed is not None:
+        guards.value("", "composed", composed)
+        raise Untraceable(composed)
+    for name, usual in getattr(type(node), "frame", {}).items():
+        if not _has_usual(name, usual)(node):
+            guards.fact(_has_usual(name, usual), False)
+            raise Untraceable(f"its {name} is its own, which only a loop of its lines calls")
+        guards.of_class("", name, usual)
+
+
+def _has_usual(name: str, usual: Any) -> Callable[[Any], bool]:
+    return lambda node: getattr(type(node), name) is usual and name not in vars(node)
 
 
 def _check_memories(node: Any, memories: tuple[str, ...], guards: Guards) -> None:

@@ -60,6 +60,9 @@ class TracedModule(MemoryModule):
     membrane: ClassVar[str] = "v"
     """The name of the membrane potential among the states."""
 
+    frame: ClassVar[dict[str, Any]] = {}
+    """The methods around a step that kernels stand for: a node with its own runs by its lines."""
+
     replaceable: ClassVar[tuple[str, ...]] = ()
     """Attributes that take a module, a function or a number in turn."""
 
@@ -299,6 +302,11 @@ class TracedModule(MemoryModule):
         if not isinstance(x, Tensor) or x.dtype in _PRECISIONS:
             return x
         return x.to(torch.float32)
+
+
+TracedModule.frame = {
+    name: vars(TracedModule)[name] for name in ("eager_step", "in_state_precision")
+}
 
 
 def check_real_input(module: nn.Module, x: Any) -> None:

@@ -1,7 +1,7 @@
 """What parallel spiking neurons share: a potential of the whole sequence, and its spikes."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -17,6 +17,9 @@ __all__ = ["ParallelNode", "product_over_time"]
 
 class ParallelNode(base.MemoryModule):
     """Base of :class:`PSN` and its kin: a subclass writes ``potential``."""
+
+    composed: ClassVar[str] = "it sums over the steps of a sequence at once, by torch's operations"
+    """Why no kernel steps through it."""
 
     def __init__(
         self,
@@ -61,7 +64,7 @@ class ParallelNode(base.MemoryModule):
 
     def single_step_forward(self, x: Tensor) -> Tensor:
         """A step has no lines of its own."""
-        raise RuntimeError("sums over the steps of a sequence, by torch's own operations")
+        raise RuntimeError(f"{type(self).__name__} takes no single step: {self.composed}")
 
     def multi_step_forward(self, x_seq: Tensor) -> Tensor:
         """The potential of the whole sequence, then its spikes."""

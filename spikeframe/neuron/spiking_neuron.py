@@ -232,6 +232,8 @@ class SpikingNeuron(Node):
 
     def _scan_is_current(self) -> bool:
         """Whether no subclass, mixin or instance changed a step below the scan."""
+        if any(n in vars(self) or getattr(type(self), n) is not m for n, m in self.frame.items()):
+            return False
         place = {n: i for i, c in reversed([*enumerate(type(self).__mro__)]) for n in vars(c)}
         return not any(n in vars(self) or place[n] < place["scan"] for n in _SCANNED)
 

@@ -25,9 +25,9 @@ BASES = {
 
 # What is no elementwise step, and the reason that is given.
 COMPOSED = {
-    "PSN": (lambda: neuron.PSN(4), "sums over the steps of a sequence, by torch's own operations"),
-    "MaskedPSN": (lambda: neuron.MaskedPSN(2, 4), "its memory queue"),
-    "SlidingPSN": (lambda: neuron.SlidingPSN(2), "its memory queue"),
+    "PSN": (lambda: neuron.PSN(4), "it sums over the steps of a sequence at once"),
+    "MaskedPSN": (lambda: neuron.MaskedPSN(2, 4), "it sums over the steps of a sequence at once"),
+    "SlidingPSN": (lambda: neuron.SlidingPSN(2), "it sums over the steps of a sequence at once"),
     "SLSTM": (lambda: neuron.SLSTM(3, 4), r"uses the module lstm_cell \(LSTMCell\)"),
     "SConv2dLSTM": (lambda: neuron.SConv2dLSTM(1, 2, 3), r"uses the module conv \(Conv2d\)"),
     "MPBNLIFNode": (

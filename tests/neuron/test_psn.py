@@ -200,8 +200,8 @@ def test_autocast_leaves_the_precision_alone():
     ("node", "reason"),
     [
         (neuron.PSN(4), "sums over the steps of a sequence"),
-        (neuron.SlidingPSN(2, step_mode="m"), "its memory queue is a tuple"),
-        (neuron.MaskedPSN(2, 4, step_mode="m"), "its memory queue is a tuple"),
+        (neuron.SlidingPSN(2, step_mode="m"), "sums over the steps of a sequence"),
+        (neuron.MaskedPSN(2, 4, step_mode="m"), "sums over the steps of a sequence"),
     ],
 )
 def test_they_run_by_torch_and_say_so(node, reason):

@@ -73,10 +73,12 @@ class Uncompiled(torch.nn.Module):
         return torch.sigmoid(u) + ((u > 0).to(u) - torch.sigmoid(u)).detach()
 
 
-def counting(step, calls):
+def counting(check, calls):
+    """A check that every step of a loop makes, counted."""
+
     def counted(*inputs):
         calls.append(1)
-        return step(*inputs)
+        return check(*inputs)
 
     return counted
 
@@ -95,7 +97,7 @@ def test_neurons_without_reset_run_as_a_scan(name, monkeypatch):
     results, steps = [], []
     for node in nodes:
         counted = []
-        monkeypatch.setattr(node, "eager_step", counting(node.eager_step, counted))
+        monkeypatch.setattr(node, "check_output", counting(node.check_output, counted))
         grads, outputs = [], []
         for x_seq in (sequence((3, 7), 100), sequence((3, 7), 70, seed=1)):
             x = x_seq.requires_grad_()
@@ -133,7 +135,7 @@ def test_neurons_without_reset_run_as_a_scan(name, monkeypatch):
 def test_short_wide_or_reset_sequences_stay_a_loop(options, shape, monkeypatch):
     node = neuron.Leaky(0.9, surrogate_function=Uncompiled(), step_mode="m", **options)
     calls = []
-    monkeypatch.setattr(node, "eager_step", counting(node.eager_step, calls))
+    monkeypatch.setattr(node, "check_output", counting(node.check_output, calls))
     node(torch.rand(shape))
     assert len(calls) == shape[0]
 
