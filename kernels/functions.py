@@ -83,6 +83,13 @@ def _is_number(value: Any) -> bool:
     return type(value) in (int, float) or (is_uniform(value) and isinstance(value, int | float))
 
 
+def _positive(x: Symbol) -> Symbol:
+    """The very tensor, as torch gives it."""
+    if x.boolean:
+        raise Untraceable("takes a truth value with a sign")
+    return x
+
+
 def _detached(x: Symbol) -> Symbol:
     return x.wrap(x.expression.apply("detach"), x.single)
 
@@ -199,6 +206,7 @@ _NAMED: dict[str, Function] = {
     **{name: _recorded(name) for name in ("lt", "le", "gt", "ge", "eq", "ne")},
     **{name: (lambda x, op=name: combine(op, x)) for name in _UNARY},
     "isnan": lambda x: combine("ne", x, x),
+    "positive": _positive,
     "relu": _relu,
     "maximum": _recorded("maximum"),
     "minimum": _recorded("minimum"),
@@ -271,6 +279,7 @@ def _install_operators() -> None:
         "pow": _power,
         "rpow": _power_of,
         "neg": _NAMED["neg"],
+        "pos": _positive,
         "abs": _NAMED["abs"],
         "invert": _logical("not"),
     }.items():

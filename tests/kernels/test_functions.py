@@ -56,7 +56,7 @@ COMPARED = ("lt", "le", "gt", "ge", "eq", "ne", "greater", "less", "greater_equa
 COMPARED += ("less_equal", "not_equal")
 UNARY = ("abs", "absolute", "exp", "log", "sqrt", "sin", "cos", "sigmoid", "tanh", "neg")
 UNARY += ("negative", "round", "floor", "ceil", "sign", "relu", "square", "reciprocal", "isnan")
-UNARY += ("clone", "detach")
+UNARY += ("clone", "detach", "positive")
 LOGICAL = ("logical_and", "logical_or")
 BOUNDS = {
     "clamp": ((-0.75, 1.0), (0.3,), (None, 0.3), (1.0, -0.75)),
@@ -124,7 +124,7 @@ LINES = {
     "add, sub, alpha of 1": lambda x, v: torch.add(x, v, alpha=1) * torch.sub(x, v, alpha=1),
     "floating": lambda x, v: x if v.is_floating_point() else v,
     "reversed": lambda x, v: (1.5 + x) + (1.5 - x) + (1.5 * v) + (1.5 / v),
-    "signs": lambda x, v: -x + abs(v),
+    "signs": lambda x, v: -x + abs(+v),
     "powers": lambda x, v: x**2 + v**3 + x**0.5,
     "one minus a spike": lambda x, v: (1.0 - (x > v).to(x.dtype)) * v,
     "truth as a number": lambda x, v: (x > v) * v + x * (v > 0).float(),
