@@ -336,10 +336,11 @@ class _Represented(torch.autograd.Function):
         input_gain, height_gain = ctx.gains
         x_dtype, height_dtype = ctx.dtypes
         total = torch.tensordot(weights, grads[0].to(weights.dtype), 1)
-        x_grad = (torch.where(within, total, 0.0) * input_gain).to(x_dtype).expand_as(grads[0])
+        # By products: torch's choice by a mask without order is several times slower.
+        x_grad = (within * total * input_gain).to(x_dtype).expand_as(grads[0])
         if not ctx.needs_input_grad[2]:
             return None, x_grad, None, None
-        height_grad = torch.where(above, total, 0.0).sum_to_size(ctx.height_shape) * height_gain
+        height_grad = (above * total).sum_to_size(ctx.height_shape) * height_gain
         return None, x_grad, height_grad.to(height_dtype), None
 
 
