@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
+from .evaluation import evaluator
 from .uniform import Uniform
 
 __all__ = ["Parameters"]
@@ -34,6 +35,7 @@ class Parameters:
         paths = {p for i, found in enumerate(leaves) if i not in self._changing for p in found}
         self.paths = tuple(sorted(paths))
         self._numbers = _reader(self.paths)
+        self._changed = evaluator([self._uniforms[i] for i in self._changing])
         # Both at once, for another thread may be doing the same.
         self.last: tuple[tuple[Any, ...] | None, Values] = (None, ())
 
@@ -59,8 +61,8 @@ class Parameters:
         if not self._changing:
             return values
         now = list(values)
-        for i in self._changing:
-            now[i] = self._uniforms[i].evaluate(node)
+        for i, value in zip(self._changing, self._changed(node), strict=True):
+            now[i] = value
         return tuple(now)
 
 
