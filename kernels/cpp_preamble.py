@@ -237,8 +237,8 @@ static inline int32_t rounded(const float x, const int32_t most_n) {
 }
 
 // e^r - 1, with full precision near 0 too.
-static inline float power_of_rest(const float x, const int32_t rounded) {
-  const float n = as_float(rounded) - 12582912.0f;
+static inline float power_of_rest(const float x, const int32_t bits) {
+  const float n = as_float(bits) - 12582912.0f;
   const float r = fused(n, 2.12194440e-4f, fused(n, -0.693359375f, x));
   float y = 1.3882517e-3f;
   y = fused(y, r, 8.3665472e-3f);
@@ -249,7 +249,7 @@ static inline float power_of_rest(const float x, const int32_t rounded) {
 }
 
 // Where the exponent is in a float; what is above it falls out at the left.
-static inline uint32_t exponent(const int32_t rounded) { return uint32_t(rounded) << 23; }
+static inline uint32_t exponent(const int32_t bits) { return uint32_t(bits) << 23; }
 static inline float power_of_two(const uint32_t exponent) {
   return as_float(exponent + 0x3f800000u);
 }
