@@ -15,17 +15,21 @@ from .template import filled, indented
 
 __all__ = ["source"]
 
+# Of so many divisors, each may be a power of two by itself: twice the code for every one.
+MOST_KINDS = 2
+
 KERNEL = """
 static __attribute__((noinline)) void @NAME@_block(
     const int64_t T, const int64_t M, const int64_t at, const int n,
     void* const* pointers, const int64_t* constants, const double* numbers) {
 @ENTER@
+  const std::integral_constant<int, 0> none;
   for (int64_t i = 0; i < T; ++i) {
     const int64_t t = @TIME@;
 @POINTERS@
     const auto step = [&](const auto inverts, const int from, const int to)
         __attribute__((always_inline)) {
-      constexpr bool inverted = decltype(inverts)::value;
+      constexpr int inverted = decltype(inverts)::value;
 #pragma GCC ivdep
       for (int l = from; l < to; ++l) {
 @BODY@
@@ -37,7 +41,7 @@ static __attribute__((noinline)) void @NAME@_block(
       @STEP@
 @PIECE@
     }
-    if (l < n) step(std::false_type(), l, n);
+    if (l < n) step(none, l, n);
 @PUT@
   }
 @LEAVE@
@@ -199,8 +203,21 @@ class _Kernel(Kernel):
         if divisor not in self.divisors:
             self.divisors.append(str(divisor))
             self.enter.append(f"const R inverse_{divisor} = R(1) / {divisor};")
-        dividend = literal(line.operands[0])
-        return f"inverted ? {dividend} * inverse_{divisor} : {dividend} / {divisor}"
+        bit, dividend = 1 << self.divisors.index(str(divisor)), literal(line.operands[0])
+        return f"inverted & {bit} ? {dividend} * inverse_{divisor} : {dividend} / {divisor}"
+
+    def _steps(self) -> str:
+        """A step of each kind: by which divisors it multiplies; by some of many, it does not."""
+        bits = [f"{1 << i} * is_power_of_two({d})" for i, d in enumerate(self.divisors)]
+        if bits:
+            self.enter.append(f"const int exact = {' + '.join(bits)};")
+        every = 2 ** len(bits) - 1
+        kinds = range(every, 0, -1) if len(bits) <= MOST_KINDS else [every]
+        steps = [
+            f"if (exact == {kind}) step(std::integral_constant<int, {kind}>(), l, l + LANES);"
+            for kind in kinds
+        ]
+        return "\n      else ".join([*steps, "step(none, l, l + LANES);"])
 
     def _is_number(self, operand: str | float) -> bool:
         """Whether it is a parameter that is the same for all neurons."""
@@ -216,13 +233,8 @@ class _Kernel(Kernel):
         time, following, first = (
             ("i", "(t + 1)", "0") if name == "forward" else ("T - 1 - i", "(t - 1)", "(T - 1)")
         )
-        step = "step(std::false_type(), l, l + LANES);"
-        if self.divisors:
-            powers = " & ".join(f"is_power_of_two({divisor})" for divisor in self.divisors)
-            self.enter.append(f"const bool exact = {powers};")
-            step = f"if (exact) step(std::true_type(), l, l + LANES); else {step}"
         pieces = {
-            "STEP": step,
+            "STEP": self._steps(),
             "ENTER": indented(self.enter, 2),
             "POINTERS": indented(self.pointers, 4),
             "PREFETCH": indented(self.prefetch, 6),

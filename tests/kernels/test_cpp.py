@@ -85,10 +85,24 @@ def _gained(tau, backend):
 class Divided(neuron.BaseNode):
     """Its potential is a quotient."""
 
-    divisor = 1.0
+    divisor = second = third = 1.0
 
     def neuronal_charge(self, x):
         self.v = x / self.divisor
+
+
+class DividedTwice(Divided):
+    """By two divisors."""
+
+    def neuronal_charge(self, x):
+        self.v = self.v / self.divisor + x / self.second
+
+
+class DividedThrice(Divided):
+    """By three."""
+
+    def neuronal_charge(self, x):
+        self.v = (self.v / self.divisor + x / self.second) / self.third
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
@@ -97,7 +111,7 @@ def test_a_quotient_is_rounded_once_whatever_the_divisor(exponent, dtype):
     """By a power of two it is a product, but not where the inverse is no normal number."""
     bits = torch.randint(-(2**31), 2**31, (2, 1000), generator=torch.Generator().manual_seed(0))
     ends = torch.tensor([torch.inf, -torch.inf, torch.nan, 0.0, -0.0, 1e-45, 3.4e38, -1e-38])
-    x_seq = torch.cat((bits.to(torch.int32).view(torch.float32), ends.expand(2, 8)), 1).to(dtype)
+    x_seq = torch.cat((ends.expand(2, 8), bits.to(torch.int32).view(torch.float32)), 1).to(dtype)
     for sign in (1.0, -1.0):
         found = []
         for backend in ("cpp", "eager"):
@@ -108,6 +122,19 @@ def test_a_quotient_is_rounded_once_whatever_the_divisor(exponent, dtype):
         assert torch.equal(found[0].isnan(), found[1].isnan())
         assert torch.equal(found[0].nan_to_num(7.0), found[1].nan_to_num(7.0))
         assert torch.equal(found[0].signbit(), found[1].signbit())
+
+
+@pytest.mark.parametrize("cls", [DividedTwice, DividedThrice])
+@pytest.mark.parametrize("powers", list(itertools.product([False, True], repeat=3)), ids=str)
+def test_each_divisor_is_judged_by_itself(cls, powers):
+    x_seq, found = sequence((3, 100), T=6), []
+    for backend in ("cpp", "eager"):
+        node = cls(torch.inf, None, step_mode="m", backend=backend)
+        for name, power in zip(("divisor", "second", "third"), powers, strict=True):
+            setattr(node, name, 0.25 if power else 0.3)
+        node(x_seq)
+        found.append(node.v)
+    assert torch.equal(*found)
 
 
 def test_a_kernel_uses_the_openmp_of_torch():
