@@ -69,7 +69,7 @@ class Layout:
         """As ``match``; one value a step, expanded, is there ``lanes`` times, not everywhere."""
         if not self.has_lines(sequence):
             return self.match(sequence)
-        values = sequence[(slice(None), *[0] * len(self.shape))].to(self.dtype)
+        values = sequence.flatten(1)[:, 0].to(self.dtype)
         lines = values[:, None].repeat(1, lanes)
         return lines.as_strided(sequence.shape, (lanes, *[0] * len(self.shape)))
 

@@ -113,7 +113,7 @@ class GatedLIFNode(MultiStepModule, BaseNode):
         gains = self.in_state_precision(gains.to(torch.promote_types(gains.dtype, x_seq.dtype)))
         return super().multi_step_forward(x_seq, gains.expand(x_seq.shape), *input_seqs)
 
-    def neuronal_charge(self, x: Tensor, gain: Tensor) -> None:
+    def neuronal_charge(self, x: Tensor, gain: Tensor) -> None:  # type: ignore[override]
         """Decay, integrate, and undo the last spike."""
         alpha, gamma = self.alpha.sigmoid(), self.gamma.sigmoid()
         kept = (1.0 - alpha * (1.0 - self.tau.sigmoid())) * self.v
