@@ -147,7 +147,7 @@ class Replay:
 
 
 def _is_replayable(call: Call, ready: Ready) -> bool:
-    """Whether nothing had to be brought into order for the call."""
+    """Whether nothing had to be brought into order for the call, but one value a step."""
     layout = Layout(ready.x_seqs[0])
     return (
         ready.enlarged is None
