@@ -1,6 +1,7 @@
 """Functions on nets and sequences: reset, step mode, backend, states, losses and metrics."""
 
 from .accuracy import first_spike_accuracy, membrane_accuracy, rate_accuracy
+from .event_driven import set_event_driven
 from .explicit import ExplicitStates
 from .forward import (
     chunk_multi_step_forward,
@@ -59,6 +60,7 @@ __all__ = [
     "seq_to_ann_forward",
     "sequence_mask",
     "set_backend",
+    "set_event_driven",
     "set_save",
     "set_states",
     "set_step_mode",

@@ -4,10 +4,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from .. import kernels
 from ..base.location import Location
 from .wrapper import StatelessLayer
 
-__all__ = ["Flatten", "Linear", "Upsample"]
+__all__ = ["EventLinear", "Flatten", "Linear", "Upsample"]
 
 # What the interpolation modes take; the others take all of them.
 _MODE_SHAPES = {
@@ -19,12 +20,59 @@ _MODE_SHAPES = {
 _SHAPES = ("[N, C, L]", "[N, C, H, W]", "[N, C, D, H, W]")
 
 
-class Linear(StatelessLayer, nn.Linear):
-    r"""``torch.nn.Linear`` with step modes; its arguments, and ``step_mode``.
+class EventLinear(nn.Linear):
+    """``torch.nn.Linear`` that may be told how to take inputs that are mostly zero."""
 
+    _event_driven: bool | None = None
+
+    @property
+    def event_driven(self) -> bool | None:
+        """Whether the product skips zeros: None where that is faster, True also in steps."""
+        return self._event_driven
+
+    @event_driven.setter
+    def event_driven(self, event_driven: bool | None) -> None:
+        if event_driven is not None and not isinstance(event_driven, bool):
+            raise TypeError(f"event_driven must be True, False or None, got {event_driven!r}")
+        if event_driven or self._event_driven:
+            lay_out = kernels.input_major if event_driven else Tensor.contiguous
+            self.weight.data = lay_out(self.weight.data)
+        self._event_driven = event_driven
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The product, by its definition or by what the nonzeros of the input select."""
+        if self._event_driven is False:
+            return super().forward(input)
+        return kernels.linear(input, self.weight, self.bias)
+
+
+class Linear(StatelessLayer, EventLinear):
+    r"""``torch.nn.Linear`` with step modes and event-driven products; its arguments, and two more.
+
+    On the CPU, in float32 and float64, a large product whose input is mostly zero (spikes, graded
+    ones too) reads the weights that the nonzeros select and no others, forward and for the
+    gradient of the weight. Results then differ by rounding from torch's.
+
+    A single step reads the whole weight unless the weights of each input lie side by side. With
+    ``event_driven=True`` they do: a layout as channels-last is one, of other strides, but of the
+    same shape, values, gradients and keys of ``state_dict``. There is no copy that could be stale.
+    A new weight put in its place has its own layout: assign ``event_driven`` again.
+
+    Arguments:
+        in_features: Features of the input.
+        out_features: Features of the output.
+        bias: Learn a bias.
+        device: Where the weight is.
+        dtype: Of the weight.
+        step_mode: 's' for one step per call, 'm' for a sequence.
+        event_driven: None uses events for large products, where they are faster; True for those
+            of single steps too, in which a zero selects nothing even of a weight that is inf or
+            nan; False never does. :func:`functional.set_event_driven` sets it for a net.
     Shape:
         input: [N, \*, F_in] or [F_in] when step_mode is 's', [T, N, \*, F_in] when it is 'm'.
         output: likewise, with F_out.
+    Raises:
+        TypeError: ``event_driven`` is something else.
 
     Example:
         >>> import torch
@@ -33,6 +81,8 @@ class Linear(StatelessLayer, nn.Linear):
         torch.Size([4, 2, 5])
         >>> fc
         Linear(in_features=3, out_features=5, bias=True, step_mode=m)
+        >>> Linear(3, 5, event_driven=True).weight.stride()
+        (1, 5)
     """
 
     shapes = ("[N, *, F]", "[F]")
@@ -46,8 +96,15 @@ class Linear(StatelessLayer, nn.Linear):
         dtype: Any = None,
         *,
         step_mode: str = "s",
+        event_driven: bool | None = None,
     ) -> None:
         super().__init__(in_features, out_features, bias, device, dtype, step_mode=step_mode)
+        self.event_driven = event_driven
+
+    def extra_repr(self) -> str:
+        """torch's arguments, the step mode, and ``event_driven`` where it is chosen."""
+        chosen = "" if self.event_driven is None else f", event_driven={self.event_driven}"
+        return super().extra_repr() + chosen
 
 
 class Flatten(StatelessLayer, nn.Flatten):

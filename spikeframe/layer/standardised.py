@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .convolution import Conv2d, Size
-from .dense import Linear
+from .dense import EventLinear, Linear
 
 __all__ = ["WSConv2d", "WSLinear"]
 
@@ -44,7 +44,7 @@ class _Conv2d(_StandardisedWeight, nn.Conv2d):
         return super()._conv_forward(input, self.get_weight(), bias)
 
 
-class _Linear(_StandardisedWeight, nn.Linear):
+class _Linear(_StandardisedWeight, EventLinear):
     def forward(self, input: Tensor) -> Tensor:
         return F.linear(input, self.get_weight(), self.bias)
 

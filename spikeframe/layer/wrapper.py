@@ -1,5 +1,6 @@
 """Gives a stateless torch layer its step modes: written once, for all of them."""
 
+import functools
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
@@ -125,30 +126,46 @@ def check_rank(module: Any, x: Any, shapes: tuple[str, ...], channels: str = "")
     """
     check_tensor(module, x)
     mode = module.step_mode
-    allowed = shapes if mode == "s" else _of_sequences(shapes)
-    fitting = [shape for shape in allowed if _fits(x, shape)]
-    if fitting:
-        _check_size(module, x, fitting[0], channels)
+    sizes = _sizes(shapes, mode, x.dim(), channels)
+    if sizes is not None:
+        _check_sizes(module, x, sizes)
         return
+    allowed = shapes if mode == "s" else _of_sequences(shapes)
     what, other = ("one step", _of_sequences(shapes)) if mode == "s" else ("a sequence", shapes)
     raise ValueError(
         f"{Location(module)} with step_mode {mode!r} takes {what} {' or '.join(allowed)}, got an "
-        f"input of shape {list(x.shape)}: {_remedy(mode, any(_fits(x, s) for s in other))}"
+        f"input of shape {list(x.shape)}: {_remedy(mode, any(_fits(x.dim(), s) for s in other))}"
     )
 
 
-def _check_size(module: Any, x: Tensor, shape: str, channels: str) -> None:
-    """Raise a ValueError unless the channels or features of ``x`` are those of ``module``."""
-    names = shape[1:-1].split(", ")
+@functools.cache
+def _sizes(
+    shapes: tuple[str, ...], step_mode: str, rank: int, channels: str
+) -> tuple[tuple[str, str, int, str], ...] | None:
+    """Which attributes tell which dimensions of an input; None where no shape is of its rank.
+
+    Each as attribute, name of the dimension, where it is, and the shape.
+    """
+    allowed = shapes if step_mode == "s" else _of_sequences(shapes)
+    shape = next((shape for shape in allowed if _fits(rank, shape)), None)
+    if shape is None:
+        return None
+    names, found = shape[1:-1].split(", "), []
     for attribute, name in (*_SIZES, (channels, "C")):
-        size = getattr(module, attribute, None) if attribute else None
+        if attribute and name in names:
+            place = names.index(name)
+            if "*" in names[:place]:
+                place -= len(names)
+            found.append((attribute, name, place, shape))
+    return tuple(found)
+
+
+def _check_sizes(module: Any, x: Tensor, sizes: tuple[tuple[str, str, int, str], ...]) -> None:
+    """Raise a ValueError unless the channels or features of ``x`` are those of ``module``."""
+    for attribute, name, place, shape in sizes:
+        size = getattr(module, attribute, None)
         # A lazy layer does not know its size yet.
-        if name not in names or not isinstance(size, int) or size == 0:
-            continue
-        place = names.index(name)
-        if "*" in names[:place]:
-            place -= len(names)
-        if x.shape[place] != size:
+        if isinstance(size, int) and size not in (0, x.shape[place]):
             raise ValueError(
                 f"{Location(module)} takes {shape} with {name}={size}, got an input of shape "
                 f"{list(x.shape)}: make it with {attribute}={x.shape[place]}, or what is in front "
@@ -160,9 +177,9 @@ def _of_sequences(shapes: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(f"[T, {shape[1:]}" for shape in shapes if shape.startswith("[N"))
 
 
-def _fits(x: Tensor, shape: str) -> bool:
+def _fits(rank: int, shape: str) -> bool:
     named = shape.count(",") + 1
-    return x.dim() >= named - 1 if "*" in shape else x.dim() == named
+    return rank >= named - 1 if "*" in shape else rank == named
 
 
 def _remedy(step_mode: str, fits_other_mode: bool) -> str:

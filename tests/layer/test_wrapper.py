@@ -118,7 +118,7 @@ def test_layer_constructor_is_torchs_with_step_mode(case):
     shared = [(p.name, p.default, p.kind) for p in ours.values() if p.name in theirs]
     assert shared == [(p.name, p.default, p.kind) for p in theirs.values()]
     # An argument that an older torch lacks may be ours already.
-    assert set(ours) - set(theirs) <= {"step_mode", "bias"}
+    assert set(ours) - set(theirs) <= {"step_mode", "bias", "event_driven"}
 
 
 @each_layer

@@ -1,0 +1,161 @@
+"""A linear map that reads only the weights its input's nonzeros select, where that is faster."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+from torch.nn import functional as F
+
+from .event_product import density, is_ready, most_dense, run_times, times, transposed_times
+
+__all__ = ["input_major", "is_input_major", "linear"]
+
+# Multiplications of a dense product that the questions asked here are small beside.
+LEAST_WORK = 2**17
+
+# Up to so many rows nothing but the product itself looks at all values.
+FEW_ROWS = 64
+
+# So many rows pay for laying a weight out input by input first.
+MANY_ROWS = 512
+
+_TENSORS = (Tensor, torch.nn.Parameter)
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    r"""``F.linear(x, weight, bias)``, event-driven where that is faster and can be told to be.
+
+    The results differ by rounding. With more than 64 rows they are those of the dense product in
+    every other way; with fewer, a zero of x selects nothing also where the weight is inf or nan.
+
+    Arguments:
+        x: The input [\*, F_in].
+        weight: The weight [F_out, F_in]. With few rows it must be one of :func:`input_major`.
+        bias: [F_out], or None.
+    """
+    if torch.compiler.is_compiling() or not _serves(x, weight, bias):
+        return F.linear(x, weight, bias)
+    product = _product(x, weight, bias)
+    if product is None:
+        return F.linear(x, weight, bias)
+    if torch.is_grad_enabled() and (x.requires_grad or _needs_grad(weight, bias)):
+        made: Tensor = _Linear.apply([product], x, weight, bias)
+        return made
+    return product
+
+
+def input_major(weight: Tensor) -> Tensor:
+    """The weight with the weights of each input side by side, as a step of events selects them.
+
+    Its shape and values stay; only its strides change.
+    """
+    return weight.t().contiguous().t()
+
+
+def is_input_major(weight: Tensor) -> bool:
+    """Whether the weights of each input are side by side."""
+    return weight.stride(0) == 1 and weight.stride(1) == weight.shape[0]
+
+
+def _serves(x: Any, weight: Any, bias: Any) -> bool:
+    """Whether a call is one for the kernel, as far as can be told without reading values."""
+    if type(x) is not Tensor or type(weight) not in _TENSORS or weight.dim() != 2:
+        return False
+    columns, inner = shape = weight.shape
+    if x.numel() * columns < LEAST_WORK or x.shape[-1] != inner:
+        return False
+    if x.numel() < MANY_ROWS * inner and weight.stride() != (1, columns):
+        return False
+    dtype = x.dtype
+    if not (is_plain(weight, dtype) and is_plain(x, dtype) and x.stride(-1) == 1):
+        return False
+    if bias is not None and not (
+        type(bias) in _TENSORS
+        and bias.shape == shape[:1]
+        and bias.stride(0) == 1
+        and is_plain(bias, dtype)
+    ):
+        return False
+    return not is_watched() and is_ready(dtype)
+
+
+def is_plain(tensor: Tensor, dtype: torch.dtype) -> bool:
+    """Whether a kernel reads of a tensor's memory what torch reads of the tensor."""
+    return (
+        tensor.dtype is dtype
+        and tensor.is_cpu
+        and tensor.layout is torch.strided
+        and not tensor.is_neg()
+    )
+
+
+def is_watched() -> bool:
+    """Whether somebody is to see torch's operations: a mode, a transform, autocast, a trace."""
+    return (
+        torch._C._len_torch_dispatch_stack() > 0
+        or torch._C._len_torch_function_stack() > 0
+        or torch._C._functorch.peek_interpreter_stack() is not None
+        or torch._C._is_tracing()
+        or forward_ad._current_level >= 0
+        or torch.is_autocast_enabled("cpu")
+    )
+
+
+def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor | None:
+    """The product by the kernel, or None where the dense one is faster."""
+    columns, inner = weight.shape
+    rows = x.numel() // inner
+    if rows <= FEW_ROWS and x.is_contiguous():
+        # Steps of a stream come here, where every operation of torch's would count.
+        out = x.new_empty(*x.shape[:-1], columns)
+        sizes = rows, inner, columns, (inner, columns)
+        return out if run_times(*sizes, x, weight, bias, out) else None
+    matrix = x.detach().reshape(-1, inner)
+    if density(matrix) > most_dense(rows):
+        return None
+    right = weight.detach().t().contiguous()
+    found = times(matrix, right, bias) if _is_finite(right) else None
+    return None if found is None else found.view(*x.shape[:-1], columns)
+
+
+def _needs_grad(weight: Tensor, bias: Tensor | None) -> bool:
+    return weight.requires_grad or (bias is not None and bias.requires_grad)
+
+
+def _is_finite(values: Tensor) -> bool:
+    """Whether no value is inf or nan; a sum beyond all numbers counts as one."""
+    return math.isfinite(values.sum().item())
+
+
+class _Linear(torch.autograd.Function):
+    """A product made before, and its gradients."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, made: list[Tensor], x: Tensor, weight: Tensor, bias: Tensor | None
+    ) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return made.pop()
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        (grad,), (x, weight) = grads, ctx.saved_tensors
+        _, needs_x, needs_weight, needs_bias = ctx.needs_input_grad
+        rows, matrix = grad.reshape(-1, weight.shape[0]), x.reshape(-1, weight.shape[1])
+        x_grad = (rows @ weight).view(x.shape) if needs_x else None
+        weight_grad = _weight_grad(rows, matrix, weight) if needs_weight else None
+        return None, x_grad, weight_grad, rows.sum(0) if needs_bias else None
+
+
+def _weight_grad(rows: Tensor, x: Tensor, weight: Tensor) -> Tensor:
+    """The gradient of the weight, laid out as the weight is."""
+    # What is to be differentiated again, or is a batch of gradients, is torch's own product.
+    plain = type(rows) is Tensor and is_plain(rows, x.dtype) and not torch.is_grad_enabled()
+    batched = torch._C._functorch.is_legacy_batchedtensor(rows)
+    if plain and not batched and not is_watched() and _is_finite(rows):
+        found = transposed_times(x, rows.contiguous())
+        if found is not None:
+            return found.t() if is_input_major(weight) else found.t().contiguous()
+    return rows.t() @ x
