@@ -5,7 +5,7 @@ from .backend import BACKENDS, NAMES, Backend, check_name, choose, explain, why_
 from .call import Call
 from .capture import run
 from .eager import check_sequences, loop_over_time
-from .event_linear import input_major, linear
+from .event_linear import event_linear, input_major
 from .guards import finds_like_torch
 from .recompute import check_save
 from .replay import replayed
@@ -20,11 +20,11 @@ __all__ = [
     "check_save",
     "check_sequences",
     "choose",
+    "event_linear",
     "explain",
     "finds_like_torch",
     "input_major",
     "is_counted",
-    "linear",
     "loop_over_time",
     "replayed",
     "stepped",

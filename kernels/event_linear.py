@@ -6,11 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
-from torch.nn import functional as F
 
 from .event_product import density, is_ready, most_dense, run_times, times, transposed_times
 
-__all__ = ["input_major", "is_input_major", "linear"]
+__all__ = ["event_linear", "input_major", "is_input_major"]
 
 # Multiplications of a dense product that the questions asked here are small beside.
 LEAST_WORK = 2**17
@@ -24,8 +23,11 @@ MANY_ROWS = 512
 _TENSORS = (Tensor, torch.nn.Parameter)
 
 
-def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    r"""``F.linear(x, weight, bias)``, event-driven where that is faster and can be told to be.
+def event_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor | None:
+    r"""``F.linear(x, weight, bias)`` by events, or None where the dense product is faster.
+
+    None too where the call is not one for a kernel: on other devices and dtypes, for subclasses
+    of tensors, under torch.compile, autocast, transforms and modes, without a C++ compiler.
 
     The results differ by rounding. With more than 64 rows they are those of the dense product in
     every other way; with fewer, a zero of x selects nothing also where the weight is inf or nan.
@@ -36,11 +38,11 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         bias: [F_out], or None.
     """
     if torch.compiler.is_compiling() or not _serves(x, weight, bias):
-        return F.linear(x, weight, bias)
+        return None
     product = _product(x, weight, bias)
-    if product is None:
-        return F.linear(x, weight, bias)
-    if torch.is_grad_enabled() and (x.requires_grad or _needs_grad(weight, bias)):
+    if product is None or not torch.is_grad_enabled():
+        return product
+    if x.requires_grad or _needs_grad(weight, bias):
         made: Tensor = _Linear.apply([product], x, weight, bias)
         return made
     return product

@@ -89,6 +89,7 @@ class Kit:
         from spikeframe import functional
 
         functional.set_step_mode(net, "s")
+        functional.set_event_driven(net)
         return self._stepped(net, x_seq)
 
     def _stepped(self, net: nn.Module, x_seq: Tensor) -> Tensor:

@@ -41,9 +41,10 @@ class EventLinear(nn.Linear):
 
     def forward(self, input: Tensor) -> Tensor:
         """The product, by its definition or by what the nonzeros of the input select."""
-        if self._event_driven is False:
-            return super().forward(input)
-        return kernels.linear(input, self.weight, self.bias)
+        product = None
+        if self._event_driven is not False:
+            product = kernels.event_linear(input, self.weight, self.bias)
+        return super().forward(input) if product is None else product
 
 
 class Linear(StatelessLayer, EventLinear):

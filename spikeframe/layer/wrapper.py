@@ -3,6 +3,7 @@
 import functools
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from ..base import StepModule
@@ -126,7 +127,9 @@ def check_rank(module: Any, x: Any, shapes: tuple[str, ...], channels: str = "")
     """
     check_tensor(module, x)
     mode = module.step_mode
-    sizes = _sizes(shapes, mode, x.dim(), channels)
+    # torch.compile follows no cache.
+    read = _sizes if torch.compiler.is_compiling() else _known_sizes
+    sizes = read(shapes, mode, x.dim(), channels)
     if sizes is not None:
         _check_sizes(module, x, sizes)
         return
@@ -138,7 +141,6 @@ def check_rank(module: Any, x: Any, shapes: tuple[str, ...], channels: str = "")
     )
 
 
-@functools.cache
 def _sizes(
     shapes: tuple[str, ...], step_mode: str, rank: int, channels: str
 ) -> tuple[tuple[str, str, int, str], ...] | None:
@@ -158,6 +160,9 @@ def _sizes(
                 place -= len(names)
             found.append((attribute, name, place, shape))
     return tuple(found)
+
+
+_known_sizes = functools.cache(_sizes)
 
 
 def _check_sizes(module: Any, x: Tensor, sizes: tuple[tuple[str, str, int, str], ...]) -> None:
