@@ -7,18 +7,18 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from .event_product import density, is_ready, most_dense, run_times, times, transposed_times
+from .event_product import DTYPES, density, most_dense, run_times, times, transposed_times
 
 __all__ = ["event_linear", "input_major", "is_input_major"]
 
-# Multiplications of a dense product that the questions asked here are small beside.
-LEAST_WORK = 2**17
+# Multiplications of a dense product that the questions asked here are little beside.
+LEAST_WORK = 2**24
 
-# Up to so many rows nothing but the product itself looks at all values.
-FEW_ROWS = 64
+# The same for few rows, which nothing but the product itself looks at.
+LEAST_WORK_OF_FEW, FEW_ROWS = 2**17, 64
 
-# So many rows pay for laying a weight out input by input first.
-MANY_ROWS = 512
+# Laying out a weight input by input first costs as much as some products of so many rows.
+ROWS_TO_LAY_OUT = 256
 
 _TENSORS = (Tensor, torch.nn.Parameter)
 
@@ -63,14 +63,14 @@ def is_input_major(weight: Tensor) -> bool:
 
 def _serves(x: Any, weight: Any, bias: Any) -> bool:
     """Whether a call is one for the kernel, as far as can be told without reading values."""
-    if type(x) is not Tensor or type(weight) not in _TENSORS or weight.dim() != 2:
+    if type(x) is not Tensor or type(weight) not in _TENSORS or weight.dim() != 2 or x.dim() < 1:
         return False
     columns, inner = shape = weight.shape
-    if x.numel() * columns < LEAST_WORK or x.shape[-1] != inner:
+    work, dtype = x.numel() * columns, x.dtype
+    if work < LEAST_WORK_OF_FEW or x.shape[-1] != inner or dtype not in DTYPES:
         return False
-    if x.numel() < MANY_ROWS * inner and weight.stride() != (1, columns):
+    if work < LEAST_WORK and (x.numel() > FEW_ROWS * inner or weight.stride() != (1, columns)):
         return False
-    dtype = x.dtype
     if not (is_plain(weight, dtype) and is_plain(x, dtype) and x.stride(-1) == 1):
         return False
     if bias is not None and not (
@@ -80,7 +80,7 @@ def _serves(x: Any, weight: Any, bias: Any) -> bool:
         and is_plain(bias, dtype)
     ):
         return False
-    return not is_watched() and is_ready(dtype)
+    return not is_watched()
 
 
 def is_plain(tensor: Tensor, dtype: torch.dtype) -> bool:
@@ -108,17 +108,20 @@ def is_watched() -> bool:
 def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor | None:
     """The product by the kernel, or None where the dense one is faster."""
     columns, inner = weight.shape
-    rows = x.numel() // inner
-    if rows <= FEW_ROWS and x.is_contiguous():
+    rows, by_inputs = x.numel() // inner, weight.stride() == (1, columns)
+    if rows <= FEW_ROWS:
         # Steps of a stream come here, where every operation of torch's would count.
+        if not (by_inputs and x.is_contiguous()):
+            return None
         out = x.new_empty(*x.shape[:-1], columns)
-        sizes = rows, inner, columns, (inner, columns)
-        return out if run_times(*sizes, x, weight, bias, out) else None
-    matrix = x.detach().reshape(-1, inner)
-    if density(matrix) > most_dense(rows):
+        sizes, strides, most = (rows, inner, columns), (inner, columns), most_dense(rows, columns)
+        return out if run_times(sizes, strides, x, weight, bias, out, most) else None
+    most = most_dense(rows, columns) * (1 if by_inputs else 1 - ROWS_TO_LAY_OUT / rows)
+    matrix = x.detach().reshape(-1, inner) if most > 0 else x
+    if most <= 0 or density(matrix) > most:
         return None
     right = weight.detach().t().contiguous()
-    found = times(matrix, right, bias) if _is_finite(right) else None
+    found = times(matrix, right, bias, most=1.0) if _is_finite(right) else None
     return None if found is None else found.view(*x.shape[:-1], columns)
 
 
@@ -154,10 +157,15 @@ class _Linear(torch.autograd.Function):
 def _weight_grad(rows: Tensor, x: Tensor, weight: Tensor) -> Tensor:
     """The gradient of the weight, laid out as the weight is."""
     # What is to be differentiated again, or is a batch of gradients, is torch's own product.
-    plain = type(rows) is Tensor and is_plain(rows, x.dtype) and not torch.is_grad_enabled()
     batched = torch._C._functorch.is_legacy_batchedtensor(rows)
-    if plain and not batched and not is_watched() and _is_finite(rows):
-        found = transposed_times(x, rows.contiguous())
+    if not (batched or torch.is_grad_enabled() or is_watched()) and _is_ordered(x, rows, weight):
+        found = transposed_times(x, rows.contiguous()) if _is_finite(rows) else None
         if found is not None:
             return found.t() if is_input_major(weight) else found.t().contiguous()
     return rows.t() @ x
+
+
+def _is_ordered(x: Tensor, rows: Tensor, weight: Tensor) -> bool:
+    """Whether a kernel can read what autograd hands back: hooks may have made it anew."""
+    plain = type(x) is Tensor and type(rows) is Tensor and x.stride(1) == 1
+    return plain and is_plain(x, weight.dtype) and is_plain(rows, weight.dtype)
