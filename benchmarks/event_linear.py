@@ -14,10 +14,9 @@ from pathlib import Path
 import torch
 from measured.clock import middle, timed
 from measured.report import COMMON, append, common, show
+from spikeframe.kernels.event_product import times, transposed_times
 from torch import Tensor
 from torch.nn import functional as F
-
-from spikeframe.kernels.event_product import times, transposed_times
 
 TABLE = Path(__file__).with_suffix(".csv")
 SHOWN = ("shape", "density", "product", "torch_us", "events_us", "times")

@@ -5,7 +5,7 @@ from .backend import BACKENDS, NAMES, Backend, check_name, choose, explain, why_
 from .call import Call
 from .capture import run
 from .eager import check_sequences, loop_over_time
-from .event_linear import event_linear, input_major
+from .event_driven import event_linear, input_major
 from .guards import finds_like_torch
 from .recompute import check_save
 from .replay import replayed

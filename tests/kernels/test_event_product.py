@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-
 from spikeframe.kernels import cpp, event_product
 from spikeframe.kernels.event_product import density, most_dense, times, transposed_times
 from spikeframe.kernels.threads import threads

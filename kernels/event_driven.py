@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from .event_product import DTYPES, density, most_dense, run_times, times, transposed_times
+from .event_product import DTYPES, density, most_dense, run_times, transposed_times
 
 __all__ = ["event_linear", "input_major", "is_input_major"]
 
@@ -37,7 +37,8 @@ def event_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tenso
         weight: The weight [F_out, F_in]. With few rows it must be one of :func:`input_major`.
         bias: [F_out], or None.
     """
-    if torch.compiler.is_compiling() or not _serves(x, weight, bias):
+    # While a graph is taken, sizes are no numbers.
+    if torch.compiler.is_compiling() or torch._C._is_tracing() or not _serves(x, weight, bias):
         return None
     product = _product(x, weight, bias)
     if product is None or not torch.is_grad_enabled():
@@ -94,12 +95,11 @@ def is_plain(tensor: Tensor, dtype: torch.dtype) -> bool:
 
 
 def is_watched() -> bool:
-    """Whether somebody is to see torch's operations: a mode, a transform, autocast, a trace."""
+    """Whether somebody is to see torch's operations: a mode, a transform, autocast."""
     return (
         torch._C._len_torch_dispatch_stack() > 0
         or torch._C._len_torch_function_stack() > 0
         or torch._C._functorch.peek_interpreter_stack() is not None
-        or torch._C._is_tracing()
         or forward_ad._current_level >= 0
         or torch.is_autocast_enabled("cpu")
     )
@@ -109,20 +109,26 @@ def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor | None:
     """The product by the kernel, or None where the dense one is faster."""
     columns, inner = weight.shape
     rows, by_inputs = x.numel() // inner, weight.stride() == (1, columns)
+    most = most_dense(rows, columns)
     if rows <= FEW_ROWS:
         # Steps of a stream come here, where every operation of torch's would count.
+        matrix, right = x, weight
         if not (by_inputs and x.is_contiguous()):
             return None
-        out = x.new_empty(*x.shape[:-1], columns)
-        sizes, strides, most = (rows, inner, columns), (inner, columns), most_dense(rows, columns)
-        return out if run_times(sizes, strides, x, weight, bias, out, most) else None
-    most = most_dense(rows, columns) * (1 if by_inputs else 1 - ROWS_TO_LAY_OUT / rows)
-    matrix = x.detach().reshape(-1, inner) if most > 0 else x
-    if most <= 0 or density(matrix) > most:
-        return None
-    right = weight.detach().t().contiguous()
-    found = times(matrix, right, bias, most=1.0) if _is_finite(right) else None
-    return None if found is None else found.view(*x.shape[:-1], columns)
+    else:
+        most *= 1 if by_inputs else 1 - ROWS_TO_LAY_OUT / rows
+        matrix = x.detach().reshape(-1, inner) if most > 0 else x
+        if most <= 0 or density(matrix) > most:
+            return None
+        right, most = weight.detach().t().contiguous(), 1.0
+        if not _is_finite(right):
+            return None
+    strides = matrix.stride(-2) if rows > 1 else inner, columns
+    # Of its own shape from the start: of a view autograd would forbid changes in place.
+    out = x.new_empty(*x.shape[:-1], columns)
+    return (
+        out if run_times((rows, inner, columns), strides, matrix, right, bias, out, most) else None
+    )
 
 
 def _needs_grad(weight: Tensor, bias: Tensor | None) -> bool:
