@@ -129,10 +129,10 @@ def transposed_times(x: Tensor, right: Tensor, most: float | None = None) -> Ten
 
 
 def _most_dense_transposed(rows: int, columns: int) -> float:
-    """What :func:`most_dense` is, for ``x.T @ right``: of few rows, most of it is zeros to write."""
-    return (
-        _MOST_TRANSPOSED * (1 - _FEWEST_COLUMNS / columns) if rows >= _FEWEST_TRANSPOSED else 0.0
-    )
+    """What :func:`most_dense` is for ``x.T @ right``: of few rows, most of it is zeros."""
+    if rows < _FEWEST_TRANSPOSED:
+        return 0.0
+    return _MOST_TRANSPOSED * (1 - _FEWEST_COLUMNS / columns)
 
 
 def _kernels(dtype: torch.dtype) -> _Kernels | None:

@@ -1,6 +1,7 @@
 """Chooses for a whole net whether its linear layers are event-driven."""
 
 import warnings
+from typing import Any
 
 from torch import nn
 
@@ -31,7 +32,7 @@ def set_event_driven(net: nn.Module, event_driven: bool | None = True) -> None:
     """
     if not isinstance(net, nn.Module):
         raise TypeError(f"net must be an nn.Module, got {type(net).__name__}")
-    modules = [module for module in net.modules() if hasattr(module, "event_driven")]
+    modules: list[Any] = [module for module in net.modules() if hasattr(module, "event_driven")]
     for module in modules:
         module.event_driven = event_driven
     if not modules:
