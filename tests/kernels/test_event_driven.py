@@ -163,14 +163,25 @@ def test_steps_skip_what_zeros_do_not_select():
         lambda x, w, b: (x.to("meta"), w.to("meta"), b.to("meta")),
         lambda x, w, b: (nn.Parameter(x), w, b),
         lambda x, w, b: (x, w[0], None),
-        lambda x, w, b: (torch.complex(x, x).conj().imag, w, b),
+        lambda x, w, b: (torch._neg_view(x), w, b),
+        lambda x, w, b: (x, torch._neg_view(w), b),
         lambda x, w, b: (x, w[:10], b[:10]),
         lambda x, w, b: (torch.zeros(()), w, b),
         lambda x, w, b: (x.tolist(), w, b),
     ],
     ids=[
         *("dense", "empty", "half", "double", "bias", "features", "short", "scalar", "strides"),
-        *("sparse", "meta", "parameter", "vector", "negated", "narrow", "number", "list"),
+        *(
+            "sparse",
+            "meta",
+            "parameter",
+            "vector",
+            "negated",
+            "negated weight",
+            "narrow",
+            "number",
+            "list",
+        ),
     ],
 )
 def test_other_calls_are_left_to_torch(change):
@@ -178,8 +189,17 @@ def test_other_calls_are_left_to_torch(change):
 
 
 def test_steps_of_plain_weights_are_left_to_torch():
-    x, weight, bias = drawn(STEP, torch.Tensor.contiguous)
+    for sizes in (STEP, (40, 700, 700)):
+        x, weight, bias = drawn(sizes, torch.Tensor.contiguous)
+        assert event_linear(x, weight, bias) is None
+        assert event_linear(x, input_major(weight), bias) is not None
+
+
+def test_steps_that_lie_apart_are_left_to_torch():
+    _, weight, bias = drawn(STEP)
+    x = sparse(20, 2, 500).transpose(0, 1)
     assert event_linear(x, weight, bias) is None
+    assert event_linear(x.contiguous(), weight, bias) is not None
 
 
 class _Mode(torch.overrides.TorchFunctionMode):

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from spikeframe import kernels, layer
+from spikeframe import kernels, layer, memory
+from spikeframe.base.spikes import mark_spikes
 
 
 def test_linear_takes_any_inner_dimensions():
@@ -213,6 +214,22 @@ def test_event_driven_layers_are_copied_whole():
         assert twin.event_driven is True
         assert twin.weight.stride() == (1, 300)
         assert torch.equal(twin(spikes(1, 500) * 0), fc.bias[None])
+
+
+def test_replicas_read_their_own_weights():
+    fc = streamed(event_driven=True)
+    replica = fc._replicate_for_data_parallel()
+    replica.weight, replica.bias = torch.randn(300, 500), torch.zeros(300)
+    x = spikes(1, 500)
+    torch.testing.assert_close(replica(x), x @ replica.weight.t(), rtol=1e-4, atol=1e-4)
+    assert not torch.equal(fc(x), replica(x))
+
+
+def test_input_is_kept_as_bits():
+    fc, x_seq = streamed(step_mode="m"), mark_spikes(spikes(40, 32, 500))
+    with memory.packed_spikes():
+        kept = memory.report(fc, x_seq).bytes
+    assert kept < x_seq.numel() * 4 / 16
 
 
 def test_gradients_of_a_step_are_torchs():
