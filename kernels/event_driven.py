@@ -12,7 +12,7 @@ from .event_product import DTYPES, density, most_dense, run_times, transposed_ti
 __all__ = ["event_linear", "input_major", "is_input_major"]
 
 # Multiplications of a dense product that the questions asked here are little beside.
-LEAST_WORK = 2**24
+LEAST_WORK = 2**25
 
 # The same for few rows, which nothing but the product itself looks at.
 LEAST_WORK_OF_FEW, FEW_ROWS = 2**17, 64

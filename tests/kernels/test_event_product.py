@@ -126,6 +126,12 @@ def test_density_is_seen_in_rows_all_over(is_built, monkeypatch):
     x[:3200] = 1.0
     assert 0.4 < density(x) < 0.6
     assert density(torch.ones(1, 5)[:, :3]) == 1
+    wide = torch.zeros(64, 5000)
+    wide[:, 2000:4000] = 1.0
+    assert 0.2 < density(wide) < 0.6
+    wide = torch.zeros(1, 50000)
+    wide[0, :4000] = 1.0
+    assert 0 < density(wide) <= 1
 
 
 def test_without_a_compiler_there_is_none(monkeypatch):
