@@ -11,7 +11,7 @@ TRAIN_READY := .venv/.train-$(HERE)
 TEST_READY := .venv/.test-$(HERE)
 PEERS_READY := .peers/.peers-$(HERE)
 
-.PHONY: help train test lint types docs doctest parity bench clean
+.PHONY: help train test lint types docs doctest parity peers bench clean
 .DELETE_ON_ERROR:
 
 help:
@@ -22,6 +22,7 @@ help:
 	@echo "make docs     HTML pages in docs/_build/html, warnings are errors"
 	@echo "make doctest  the examples in the docstrings alone"
 	@echo "make parity   compare with other frameworks, in an environment of their own"
+	@echo "make peers    time whole networks beside those of other frameworks, in that environment"
 	@echo "make bench    run every script in benchmarks/"
 	@echo "make clean    remove what was built; environments and runs/ stay"
 
@@ -56,6 +57,11 @@ parity: $(PEERS_READY)
 	$(PEER_PY) -c 'import norse, snntorch, spikingjelly, tonic'
 	$(PEER_PY) -m pytest -m parity -rs $(ARGS)
 
+# Here too: a table without a peer would look like a lead.
+peers: $(PEERS_READY)
+	$(PEER_PY) -c 'import norse, sinabs, snntorch, spikingjelly'
+	$(PEER_PY) benchmarks/peers.py $(ARGS)
+
 bench: $(TEST_READY)
 	@set -e; for script in benchmarks/*.py; do echo "$$script"; $(PY) "$$script" $(ARGS); done
 
@@ -75,7 +81,7 @@ $(TEST_READY): pyproject.toml constraints.txt $(PY)
 $(PEERS_READY): pyproject.toml constraints.txt $(PEER_PY)
 	$(PEER_PY) -m pip install -c constraints.txt -e '.[parity]'
 	$(PEER_PY) -m pip install --no-deps spikingjelly==2.0.0 snntorch==1.0.0 norse==1.1.0 \
-		tonic==1.7.0
+		tonic==1.7.0 sinabs==3.1.3
 	@touch $@
 
 $(PY) $(PEER_PY):
