@@ -1,6 +1,8 @@
-"""Watches a net by hooks: what it records, how often it fires, how its values spread."""
+"""Watches a net by hooks: what it records, how often it fires, where its time goes."""
 
 from .histogram import LayerHistogram, ValueHistogram
+from .layers import LayerProfile, NetProfile
+from .profile import profile
 from .rates import FiringRates, LayerRates, recorded_spikes, spiking_nodes
 from .records import (
     AttributeMonitor,
@@ -17,9 +19,12 @@ __all__ = [
     "GradOutputMonitor",
     "InputMonitor",
     "LayerHistogram",
+    "LayerProfile",
     "LayerRates",
+    "NetProfile",
     "OutputMonitor",
     "ValueHistogram",
+    "profile",
     "recorded_spikes",
     "spiking_nodes",
 ]
