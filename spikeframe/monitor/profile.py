@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map_only
-from torch.utils.flop_counter import FlopCounterMode
 
 from .. import kernels, memory
 from .layers import LayerProfile, NetProfile, is_one, kind_of
 from .machine import Clock, clock_of, limits_of, peak_bytes
+from .operations import ProductCounter
 from .spared import rest, spared
 from .watch import WATCHER, Moment, Watch
 
@@ -20,9 +20,6 @@ __all__ = ["profile"]
 
 Loss = Callable[[Any], Tensor]
 Seconds = dict[Moment, float]
-
-# The part of a step from which on a module is listed that has others inside.
-MUCH = 0.01
 
 
 def profile(
@@ -153,13 +150,15 @@ class _Counted:
         self.read: dict[str, int] = defaultdict(int)
         self.written: dict[str, int] = defaultdict(int)
         self.products: dict[str, int] = defaultdict(int)
+        self.asked: dict[str, int] = defaultdict(int)
         rest(step.net)
-        with FlopCounterMode(display=False) as counter:
-            watch = Watch(step.parts, counter.get_total_flops, self._see)
+        with ProductCounter() as counter:
+            watch = Watch(step.parts, lambda: (counter.total(), counter.calls()), self._see)
             with watch.open():
                 step.run()
         for start, end, whose in watch.stretches():
-            self.products[whose.name] += end - start
+            self.products[whose.name] += end[0] - start[0]
+            self.asked[whose.name] += end[1] - start[1]
         self.calls = watch.calls
         rest(step.net)
         self.saved = _saved(step) if step.backward else {}
@@ -193,10 +192,6 @@ class _Timed:
             for run in self.watched
         )
 
-    def whole(self) -> float:
-        """What all take, who watches left out."""
-        return self.outside(frozenset())
-
 
 def _timed(step: _Step, runs: int) -> _Timed:
     """Runs with and without a watch in turn, after one of each that warms up."""
@@ -212,12 +207,11 @@ def _timed(step: _Step, runs: int) -> _Timed:
 def _rows(
     step: _Step, counted: _Counted, timed: _Timed, device: torch.device
 ) -> Iterator[LayerProfile]:
-    """Every module without modules inside, and those others that do much themselves."""
+    """Every module without modules inside, and those others that ask torch for something."""
     for name, module in step.parts:
         forward, backward = Moment(name, False), Moment(name, True)
         alone = is_one(module) or not any(module.children())
-        much = counted.products[name] or timed.median(forward, backward) > MUCH * timed.whole()
-        if not alone and not much:
+        if not alone and not counted.asked[name]:
             continue
         yield LayerProfile(
             name=name,

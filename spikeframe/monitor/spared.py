@@ -25,18 +25,21 @@ def spared(net: nn.Module) -> Iterator[None]:
     A state is whatever a module with a ``reset()`` has as attributes, or in dictionaries there.
     """
     kept = [(module, *_split(module)) for module in _stateful(net)]
-    buffers = [(buffer, buffer.detach().clone()) for buffer in net.buffers()]
+    buffers = [(module, dict(module._buffers)) for module in net.modules()]
     drawn = [(x, x.get_state()) for m in net.modules() for x in vars(m).values() if _draws(x)]
     devices = {p.device.index or 0 for p in net.parameters() if p.device.type == "cuda"}
+    copies = {id(buffer): buffer.detach().clone() for buffer in net.buffers()}
     try:
+        for module, own in buffers:
+            # What a graph has saved must not be written to.
+            module._buffers.update({k: copies.get(id(x), x) for k, x in own.items()})
         with torch.random.fork_rng(sorted(devices)):
             yield
     finally:
         for module, stores, plain in kept:
             _put_back(module, stores, plain)
-        with torch.no_grad():
-            for buffer, value in buffers:
-                buffer.copy_(value)
+        for module, own in buffers:
+            module._buffers.update(own)
         for generator, state in drawn:
             generator.set_state(state)
 

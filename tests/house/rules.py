@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "layer": PROTOCOL | {"functional"},
     "functional": PROTOCOL,
     "encoding": PROTOCOL,
-    "monitor": PROTOCOL,
+    "monitor": PROTOCOL | {"memory"},
     "memory": PROTOCOL,
     "model": NETS,
     "convert": NETS | {"model"},
