@@ -25,6 +25,13 @@ SHOW_EPILOG = """examples:
 """
 
 
+PROFILE_EPILOG = """examples:
+  spikeframe profile                                the default network, on digits
+  spikeframe profile runs/digits-1 --inference      a trained one, as it classifies
+  spikeframe profile --data event-digits -T 12 -b 32 --csv layers.csv
+"""
+
+
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, without the usage in front of it."""
 
@@ -57,10 +64,22 @@ def parse(arguments: list[str] | None) -> dict[str, Any]:
     _add_machine(train)
     _add_files(train)
     _add_show(commands)
+    _add_profile(commands)
     return vars(parser.parse_args(arguments))
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
+    group = _add_set(parser)
+    group.add_argument(
+        "--validation",
+        type=float,
+        metavar="F",
+        help="share of each class of the training set that is held out, to choose an epoch by "
+        "(default: 0.1 for events, which ssc brings itself; 0 for images)",
+    )
+
+
+def _add_set(parser: argparse.ArgumentParser) -> Any:
     group = parser.add_argument_group("data")
     group.add_argument(
         "--data",
@@ -79,13 +98,6 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         "(default: random)",
     )
     group.add_argument(
-        "--validation",
-        type=float,
-        metavar="F",
-        help="share of each class of the training set that is held out, to choose an epoch by "
-        "(default: 0.1 for events, which ssc brings itself; 0 for images)",
-    )
-    group.add_argument(
         "--split-by",
         choices=SPLIT_BY,
         help="events into frames of equal time or equal number (default: number for dvs-gesture "
@@ -96,9 +108,19 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         metavar="D",
         help="folder where frames of events are kept (default: spikeframe-frames in --data-dir)",
     )
+    return group
 
 
 def _add_network(parser: argparse.ArgumentParser) -> None:
+    group = _add_neuron(parser)
+    group.add_argument(
+        "--baseline",
+        action=argparse.BooleanOptionalAction,
+        help="also train the same network with ReLU (default: yes; shd, ssc: no)",
+    )
+
+
+def _add_neuron(parser: argparse.ArgumentParser) -> Any:
     group = parser.add_argument_group("network")
     group.add_argument(
         "-T",
@@ -114,11 +136,7 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
         help="membrane time constant of lif, initial one of plif, in time steps, more than 1 "
         "(default: 2; shd, ssc: 10)",
     )
-    group.add_argument(
-        "--baseline",
-        action=argparse.BooleanOptionalAction,
-        help="also train the same network with ReLU (default: yes; shd, ssc: no)",
-    )
+    return group
 
 
 def _add_training(parser: argparse.ArgumentParser) -> None:
@@ -127,13 +145,7 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--epochs", type=int, metavar="N", help="(default: by the data; digits: 15)"
     )
-    group.add_argument(
-        "-b",
-        dest="batch_size",
-        type=int,
-        metavar="N",
-        help="samples per batch, of all processes (default: by the data; digits: 64)",
-    )
+    _add_batch_size(group, "samples per batch, of all processes")
     group.add_argument("--opt", choices=OPTIMIZERS, help="optimiser (default: adamw)")
     group.add_argument("--lr", type=float, help=f"first learning rate (default: {rates})")
     group.add_argument(
@@ -141,7 +153,28 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_batch_size(group: Any, what: str) -> None:
+    group.add_argument(
+        "-b",
+        dest="batch_size",
+        type=int,
+        metavar="N",
+        help=f"{what} (default: by the data; digits: 64)",
+    )
+
+
 def _add_machine(parser: argparse.ArgumentParser) -> None:
+    group = _add_device(parser)
+    group.add_argument(
+        "-j",
+        dest="workers",
+        type=int,
+        metavar="N",
+        help="processes that prepare batches, the same ones for any number (default: 0)",
+    )
+
+
+def _add_device(parser: argparse.ArgumentParser) -> Any:
     group = parser.add_argument_group("machine")
     group.add_argument("--device", metavar="D", help="cpu, cuda, cuda:1, mps (default: cpu)")
     group.add_argument(
@@ -156,13 +189,7 @@ def _add_machine(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="CPU threads (default: 1 for images up to 16x16, else torch's own choice)",
     )
-    group.add_argument(
-        "-j",
-        dest="workers",
-        type=int,
-        metavar="N",
-        help="processes that prepare batches, the same ones for any number (default: 0)",
-    )
+    return group
 
 
 def _add_files(parser: argparse.ArgumentParser) -> None:
@@ -211,3 +238,39 @@ def _add_show(commands: Any) -> None:
         metavar="FILE",
         help="where to, as .png or .gif (default: a .png in this folder, named by what is shown)",
     )
+
+
+def _add_profile(commands: Any) -> None:
+    parser = commands.add_parser(
+        "profile",
+        help="tell where the time of a network goes, layer by layer",
+        description="Run a network on a batch of its data and tell what each layer takes: time "
+        "forward and backward, bytes, operations, all beside the limits of this machine.",
+        epilog=PROFILE_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+    )
+    parser.set_defaults(command="profile")
+    parser.add_argument(
+        "run",
+        nargs="?",
+        metavar="RUN",
+        help="a run's folder or checkpoint, for its network, weights and options (default: a new "
+        "network, by the options)",
+    )
+    _add_set(parser)
+    group = _add_neuron(parser)
+    _add_batch_size(group, "samples of the batch")
+    group.add_argument("--seed", type=int, metavar="N", help="of new weights (default: 0)")
+    _add_device(parser)
+    group = parser.add_argument_group("measurement")
+    group.add_argument(
+        "--inference",
+        action="store_true",
+        help="the network as it classifies, without gradients (default: a step of training)",
+    )
+    group.add_argument(
+        "--runs", type=int, metavar="N", help="timed runs, of which medians count (default: 5)"
+    )
+    group.add_argument("--csv", metavar="FILE", help="also write the layers to a table")

@@ -5,14 +5,15 @@ import sys
 from .arguments import parse
 from .errors import CommandError
 from .group import rank
+from .profile import profile
 from .show import show
 from .train import Interrupted, train
 
 __all__ = ["main"]
 
 WRONG_USE, INTERRUPTED = 2, 130  # 128 + SIGINT, as shells expect
-COMMANDS = {"train": train, "show": show}
-BEFORE = {"train": " before the training began", "show": ""}
+COMMANDS = {"train": train, "show": show, "profile": profile}
+BEFORE = {"train": " before the training began"}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -32,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
         _say(f"spikeframe {command}: {stop}")
         return INTERRUPTED
     except KeyboardInterrupt:
-        _say(f"spikeframe {command}: interrupted{BEFORE[command]}")
+        _say(f"spikeframe {command}: interrupted{BEFORE.get(command, '')}")
         return INTERRUPTED
     return 0
 

@@ -20,7 +20,7 @@ from .progress import counting
 from .report import write_report
 from .samples import Samples, load_samples, prepare, recordings_to_prepare
 
-__all__ = ["Interrupted", "train"]
+__all__ = ["Interrupted", "read_source", "set_up_machine", "train"]
 
 # Needed at the end of a run, so missed at its beginning.
 OPTIONAL = ("matplotlib.figure", "tqdm")
@@ -47,11 +47,11 @@ def train(given: dict[str, Any]) -> None:
         Interrupted: the user pressed Ctrl-C after the training had begun.
     """
     _require_packages()
-    source = _read_source(given)
+    source = read_source(given["resume"]) if "resume" in given else None
     given = {**given, "processes": members()}
     options = complete(given) if source is None else continued(source[1].options, given, source[0])
     split = load_samples(options)
-    options = _set_up_machine(options, split)
+    options = set_up_machine(options, split)
     with joined(torch.device(options.device)) as group:
         _train(options, split, source, group)
 
@@ -91,11 +91,13 @@ def _require_packages() -> None:
             ) from error
 
 
-def _read_source(given: dict[str, Any]) -> Source | None:
-    """The checkpoint to continue from, with its path."""
-    if "resume" not in given:
-        return None
-    path = Path(given["resume"])
+def read_source(run: str) -> Source:
+    """The checkpoint of a run's folder, or in a file, with its path.
+
+    Raises:
+        CommandError: it cannot be read.
+    """
+    path = Path(run)
     path = RunFolder(path).checkpoint if path.is_dir() else path
     return path, load(path)
 
@@ -110,7 +112,7 @@ def _twin_source(folder: RunFolder, options: Options) -> Source | None:
     return path, checkpoint
 
 
-def _set_up_machine(options: Options, split: Split[Samples]) -> Options:
+def set_up_machine(options: Options, split: Split[Samples]) -> Options:
     """Set what holds for the whole process; return the options with the threads filled in."""
     threads = options.threads
     if threads is None:
