@@ -4,11 +4,14 @@ The same network, weights, data, loss and optimiser in each framework that is in
 are compared first, where the frameworks have the same neuron. Then a training step and an
 inference of each are timed in turn, round by round; with one thread the clock is the process's own
 time. A static image is shown in the two ways in which users write it: ``.repeat(T, ...)``, and
-expanded (as ``encoding.Direct`` does). Rows are appended to peers.csv, unless the machine was too
-busy to tell: then they are printed and left out.
+expanded (as ``encoding.Direct`` does). The rows of a workload take the place of its older ones in
+peers.csv, unless the machine was too busy to tell or no peer took part: then they are printed and
+left out. ``--plot`` draws the table, ``--profile`` tells where this package's time goes.
 """
 
 import argparse
+import csv
+import resource
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,10 +19,13 @@ from statistics import quantiles
 
 import torch
 from measured.clock import Sample, middle, peak_bytes, timed
+from measured.networks_plot import plot
 from measured.report import COMMON, append, common, show
 from networks import nets
 from networks.kits import KITS, Kit
 from torch import Tensor, nn
+
+from spikeframe import monitor
 
 TABLE = Path(__file__).with_suffix(".csv")
 COLUMNS = (
@@ -33,6 +39,10 @@ SHOWN = (
 )
 # Where the slowest fifth took so much longer than the fastest, others were using the machine.
 MOST_SPREAD = 1.6
+# So much more than its own threads may the machine have to do: the last run is still counted.
+MOST_LOAD = 0.7
+# What rows must have in common with older ones to take their place.
+PLACE = ("workload", "machine", "device", "threads")
 
 Row = dict[str, object]
 
@@ -180,6 +190,8 @@ def measure(name: str, options: argparse.Namespace) -> list[Row]:
     threads = torch.get_num_threads()
     group = contenders(workload, device, options.kits)
     check(group)
+    if device.type == "cpu" and torch.get_num_threads() != threads:
+        raise RuntimeError(f"a package has set {torch.get_num_threads()} threads, not {threads}")
     labels = torch.randint(10, (workload.batch,), device=device)
     actions: dict[str, Callable[[int], object]] = {}
     for i, each in enumerate(group):
@@ -223,35 +235,94 @@ def against(kind: str, i: int, group: list[Contender], samples: dict[str, list[S
     return f"{min(peers) / middle(samples[f'{i} {kind}']):.2f}" if peers else ""
 
 
-def is_steady(rows: list[Row]) -> bool:
-    """Whether the machine was left alone."""
-    return all(float(str(r["ms_80"])) < MOST_SPREAD * float(str(r["ms_20"])) for r in rows)
+def why_not_kept(rows: list[Row], waited: int, most_load: float) -> str | None:
+    """What speaks against the rows of a workload; None where nothing does."""
+    spread = [(float(str(r["ms_80"])) / float(str(r["ms_20"])), r) for r in rows]
+    widest, row = max(spread, key=lambda pair: pair[0])
+    if widest > MOST_SPREAD:
+        who = f"{row['contender']}, {row['input']}, {row['pass']}"
+        return f"the slowest fifth of {who} took {widest:.2f} times as long as the fastest"
+    load = float(str(rows[0]["load"]))
+    if load > int(str(rows[0]["threads"])) + most_load:
+        return f"the machine had a load of {load}"
+    if waited:
+        return f"{waited} page faults waited for a disk"
+    if not any(row["times_best_peer"] for row in rows):
+        return "no peer took part (make peers installs them)"
+    return None
+
+
+def keep(rows: list[Row], table: Path) -> None:
+    """Put rows in the place of those of the same workload on the same machine."""
+    older = []
+    if table.exists():
+        with open(table, newline="") as file:
+            older = list(csv.DictReader(file))
+    new = [[str(row[name]) for name in PLACE] for row in rows]
+    stays = [row for row in older if [row[name] for name in PLACE] not in new]
+    both: list[Row] = [*stays, *rows]
+    order = list(WORKLOADS)
+    both.sort(key=lambda row: order.index(str(row["workload"])))
+    aside = table.with_suffix(".part")
+    aside.unlink(missing_ok=True)
+    append(both, aside, COLUMNS)
+    aside.replace(table)
+
+
+def tell_profiles(name: str, options: argparse.Namespace) -> None:
+    """Print where the time of this package's networks goes."""
+    workload, device = WORKLOADS[name], torch.device(options.device)
+    labels = torch.randint(10, (workload.batch,), device=device)
+    names = [kit for kit in options.kits if kit.startswith("spikeframe")]
+    for each in contenders(workload, device, names):
+        for backward in (True, False):
+            found = monitor.profile(
+                each.net,
+                each.x_seq,
+                backward=backward,
+                loss=lambda scores: nn.functional.cross_entropy(scores.mean(0), labels),
+                runs=options.rounds,
+            )
+            print(f"\n{name}: {each.kit.name}, {each.form}\n{found}", flush=True)
 
 
 def parsed() -> argparse.Namespace:
     """The options."""
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
-    add("--out", type=Path, default=TABLE, help="the table to append to")
+    add("--out", type=Path, default=TABLE, help="the table in which rows are kept")
     add("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     add("--rounds", type=int, default=11, help="timed rounds, 2 at least")
     add("--threads", type=int, default=1, help="number of threads, on the CPU")
     add("--workloads", nargs="+", default=list(WORKLOADS), choices=WORKLOADS)
     add("--kits", nargs="+", default=list(KITS), choices=KITS)
+    add("--keep", action="store_true", help="keep rows of a busy machine, too")
+    add("--most-load", type=float, default=MOST_LOAD, help="beside its own threads")
+    add("--plot", type=Path, help="draw the table as this picture, and measure nothing")
+    add("--profile", action="store_true", help="print where the time goes, and measure no peer")
     return parser.parse_args()
 
 
 def main() -> None:
-    """Measure, print and append, workload by workload."""
+    """Measure, print and keep, workload by workload."""
     options = parsed()
+    if options.plot:
+        plot(options.out, options.plot)
+        return
     torch.set_num_threads(options.threads)
     for name in options.workloads:
+        if options.profile:
+            tell_profiles(name, options)
+            continue
+        waited = resource.getrusage(resource.RUSAGE_SELF).ru_majflt
         rows = measure(name, options)
+        waited = resource.getrusage(resource.RUSAGE_SELF).ru_majflt - waited
         show(f"{name}, {options.threads} thread(s), load {rows[0]['load']}", rows, SHOWN)
-        if is_steady(rows):
-            append(rows, options.out, COLUMNS)
-        else:
-            print("not kept: the machine was busy")
+        reason = why_not_kept(rows, waited, options.most_load)
+        if reason is None or options.keep:
+            keep(rows, options.out)
+        if reason is not None:
+            print(f"{'kept although' if options.keep else 'not kept:'} {reason}")
 
 
 if __name__ == "__main__":

@@ -90,10 +90,10 @@ def _title(net: Learner, samples: Tensor, options: Options, inference: bool) -> 
     parameters = sum(p.numel() for p in net.net.parameters())
     shape = "x".join(map(str, samples.shape))
     threads = f"{options.threads} thread{'s' if options.threads != 1 else ''}"
+    what = "inference" if inference else "a step of training without its optimiser"
     return (
         f"spikeframe {__version__}: {options.data}, {net.title}, {parameters} parameters, on "
-        f"{options.device} with {threads}\n"
-        f"{'inference' if inference else 'a step of training without its optimiser'}, input {shape}"
+        f"{options.device} with {threads}\n{what}, input {shape}"
     )
 
 
