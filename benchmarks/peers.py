@@ -12,14 +12,17 @@ left out. ``--plot`` draws the table, ``--profile`` tells where this package's t
 import argparse
 import csv
 import resource
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import quantiles
 
 import torch
-from measured.clock import Sample, middle, peak_bytes, timed
+from measured.clock import Sample, middle, timed
 from measured.networks_plot import plot
+from measured.peak import peak_alone
 from measured.report import COMMON, append, common, show
 from networks import nets
 from networks.kits import KITS, Kit
@@ -189,9 +192,6 @@ def measure(name: str, options: argparse.Namespace) -> list[Row]:
     workload, device = WORKLOADS[name], torch.device(options.device)
     threads = torch.get_num_threads()
     group = contenders(workload, device, options.kits)
-    check(group)
-    if device.type == "cpu" and torch.get_num_threads() != threads:
-        raise RuntimeError(f"a package has set {torch.get_num_threads()} threads, not {threads}")
     labels = torch.randint(10, (workload.batch,), device=device)
     actions: dict[str, Callable[[int], object]] = {}
     for i, each in enumerate(group):
@@ -200,6 +200,10 @@ def measure(name: str, options: argparse.Namespace) -> list[Row]:
         else:
             actions[f"{i} training"] = lambda call, each=each: each.train(labels)
             actions[f"{i} inference"] = lambda call, each=each: each.infer()
+    peaks = {key: peak_alone(action, device) for key, action in actions.items()}
+    check(group)
+    if device.type == "cpu" and torch.get_num_threads() != threads:
+        raise RuntimeError(f"a package has set {torch.get_num_threads()} threads, not {threads}")
     samples = timed(actions, options.rounds, device, threads)
     shared = common(device, threads) | {"workload": name}
     return [
@@ -207,7 +211,7 @@ def measure(name: str, options: argparse.Namespace) -> list[Row]:
         | {"contender": each.kit.name, "input": each.form, "pass": kind}
         | times(samples[f"{i} {kind}"])
         | {"times_best_peer": against(kind, i, group, samples)}
-        | {"peak_mib": f"{peak_bytes(actions[f'{i} {kind}'], device) / 2**20:.1f}"}
+        | {"peak_mib": f"{peaks[f'{i} {kind}'] / 2**20:.1f}"}
         for i, each in enumerate(group)
         for kind in ("training", "inference")
         if f"{i} {kind}" in actions
@@ -308,6 +312,11 @@ def main() -> None:
     options = parsed()
     if options.plot:
         plot(options.out, options.plot)
+        return
+    if len(options.workloads) > 1:
+        # Each in a process of its own, whose memory no other has used before.
+        for name in options.workloads:
+            subprocess.run([sys.executable, *sys.argv, "--workloads", name], check=True)
         return
     torch.set_num_threads(options.threads)
     for name in options.workloads:
