@@ -16,6 +16,8 @@ from networks.kits import Kit
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from spikeframe import functional, neuron
+
 Action = Callable[[], object]
 
 DENSITIES = (0.01, 0.02, 0.05, 0.1, 0.2)
@@ -68,6 +70,29 @@ def bfloat16(rounds: int) -> None:
             )
 
 
+def cached(rounds: int) -> None:
+    """Sequences written through the caches however long they are, beside past them."""
+    from spikeframe.kernels import cpp
+
+    past = cpp.MOST_CACHED
+    for shape in ((4, 32, 32768), (16, 64, 1024), (100, 128, 256)):
+        x_seq = torch.rand(shape, requires_grad=True)
+
+        def of(most: int, x_seq: Tensor = x_seq) -> Action:
+            node = neuron.LIFNode(step_mode="m", backend="cpp")
+            grad = torch.rand(x_seq.shape)
+
+            def run() -> None:
+                cpp.MOST_CACHED = most
+                node.reset()
+                torch.autograd.grad(node(x_seq), x_seq, grad)
+
+            return run
+
+        tell(f"through the caches, {shape}", ratio(of(2**40), of(past), 5 * rounds, CPU))
+    cpp.MOST_CACHED = past
+
+
 def step(net: nn.Module, kit: Kit, x_seq: Tensor) -> Action:
     """A training step."""
 
@@ -91,8 +116,6 @@ def compiled(rounds: int) -> None:
 
 def modes(rounds: int) -> None:
     """Step mode 's', a loop over steps, beside 'm'."""
-    from spikeframe import functional
-
     for name, make, shape in _CASES:
         (kit, loop), (_, net) = _net(make), _net(make)
         functional.set_step_mode(loop, "s")
@@ -140,7 +163,7 @@ _CASES = (
     ("a: MLP", nets.mlp, (25, 128, 1, 28, 28)),
     ("b: conv net", nets.conv_net, (4, 32, 1, 28, 28)),
 )
-TRIALS = {f.__name__: f for f in (sparse, bfloat16, compiled, modes, threads)}
+TRIALS = {f.__name__: f for f in (sparse, bfloat16, cached, compiled, modes, threads)}
 
 
 def main() -> None:
