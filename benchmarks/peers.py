@@ -28,7 +28,7 @@ from networks import nets
 from networks.kits import KITS, Kit
 from torch import Tensor, nn
 
-from spikeframe import monitor
+from spikeframe import functional, monitor
 
 TABLE = Path(__file__).with_suffix(".csv")
 COLUMNS = (
@@ -279,10 +279,14 @@ def tell_profiles(name: str, options: argparse.Namespace) -> None:
     labels = torch.randint(10, (workload.batch,), device=device)
     names = [kit for kit in options.kits if kit.startswith("spikeframe")]
     for each in contenders(workload, device, names):
-        for backward in (True, False):
+        x_seq = each.x_seq
+        if workload.streams:
+            functional.set_step_mode(each.net, "s")
+            x_seq = x_seq[0]
+        for backward in (False,) if workload.streams else (True, False):
             found = monitor.profile(
                 each.net,
-                each.x_seq,
+                x_seq,
                 backward=backward,
                 loss=lambda scores: nn.functional.cross_entropy(scores.mean(0), labels),
                 runs=options.rounds,
