@@ -14,6 +14,7 @@ GROUPS = ("neuron", "norm and neuron", "product", "norm", "pooling", "other")
 # Modules that define such a layer, in torch and in frameworks built upon it.
 _NORMS = {"batchnorm", "instancenorm", "normalization", "neunorm", "time_norm"}
 _POOLS = {"pooling"}
+_PRODUCTS = {"linear", "dense", "conv", "convolution"}
 
 
 @dataclass(frozen=True)
@@ -205,9 +206,10 @@ def kind_of(module: nn.Module, operations: int) -> str:
         return "norm and neuron"
     if _is_neuron(module):
         return "neuron"
-    if operations:
-        return "product"
     homes = {kind.__module__.rpartition(".")[2] for kind in type(module).__mro__}
+    # A kernel of its own may do the product, unseen; torch keeps Identity beside Linear.
+    if operations or (homes & _PRODUCTS and not isinstance(module, nn.Identity)):
+        return "product"
     if homes & _POOLS:
         return "pooling"
     return "norm" if homes & _NORMS else "other"

@@ -93,6 +93,9 @@ class Compiled(nn.Module):
         (nn.AdaptiveAvgPool2d(1), "pooling"),
         (neuron.Leaky(0.5), "neuron"),
         (layer.Flatten(), "other"),
+        (nn.Identity(), "other"),
+        (layer.Linear(2, 2), "product"),
+        (nn.Conv1d(2, 2, 1), "product"),
     ],
     ids=lambda value: type(value).__name__,
 )
