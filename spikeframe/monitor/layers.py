@@ -14,7 +14,7 @@ GROUPS = ("neuron", "norm and neuron", "product", "norm", "pooling", "other")
 # Modules that define such a layer, in torch and in frameworks built upon it.
 _NORMS = {"batchnorm", "instancenorm", "normalization", "neunorm", "time_norm"}
 _POOLS = {"pooling"}
-_PRODUCTS = {"linear", "dense", "conv", "convolution"}
+_PRODUCTS = {"linear", "conv"}
 
 
 @dataclass(frozen=True)
