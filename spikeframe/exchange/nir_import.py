@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import neuron
-from .nir_nodes import load_nir
+from .nir_nodes import check_dt, load_nir
 
 __all__ = ["NIRNet", "from_nir"]
 
@@ -61,11 +61,13 @@ def from_nir(
         ValueError: The graph has what spikeframe cannot run; the text names it.
     """
     nir = load_nir()
+    check_dt(dt)
     graph = graph if isinstance(graph, nir.NIRGraph) else nir.read(graph)
     nodes, edges = _gathered(nir, graph)
     read = _Reader(nir, dt, make or (lambda kind, **given: getattr(neuron, kind)(**given)))
     ends = {name for name, node in nodes.items() if isinstance(node, nir.Input | nir.Output)}
-    names = {name: _named(name, node, nir) for name, node in nodes.items()}
+    _check_ends(nir, nodes)
+    names = _names(nir, nodes)
     before: dict[str, list[str]] = {}
     for source, target in edges:
         before.setdefault(names[target], []).append(names[source])
@@ -156,6 +158,7 @@ def _gathered(nir: Any, graph: Any) -> tuple[dict[str, Any], list[tuple[str, str
         loop = {"input": nir.Input({"input": size}), "lif": nodes[source], "w_rec": nodes[target]}
         loop["output"] = nir.Output({"output": size})
         inner = [("input", "lif"), ("lif", "w_rec"), ("w_rec", "lif"), ("lif", "output")]
+        _check_loop(source, target, edges)
         nodes[source] = nir.NIRGraph(loop, inner)
         del nodes[target]
         edges = [edge for edge in edges if target not in edge]
@@ -178,11 +181,36 @@ def _ordered(names: list[str], edges: list[tuple[str, str]], done: set[str]) -> 
     return ordered
 
 
-def _named(name: str, node: Any, nir: Any) -> str:
-    """A name that an nn.ModuleDict takes."""
-    if isinstance(node, nir.Input):
-        return "input"
-    return "output" if isinstance(node, nir.Output) else f"node_{name}".replace(".", "_")
+def _check_loop(source: str, target: str, edges: list[tuple[str, str]]) -> None:
+    """Raise where the map of a neuron's spikes back to it has to do with other nodes, too."""
+    others = [edge for edge in edges if target in edge and source not in edge]
+    if others:
+        raise ValueError(
+            f"spikeframe reads {target} as the feedback of {source} alone, and there are the "
+            f"edges {', '.join(' > '.join(edge) for edge in others)}, too"
+        )
+
+
+def _check_ends(nir: Any, nodes: dict[str, Any]) -> None:
+    for kind in (nir.Input, nir.Output):
+        found = [name for name, node in nodes.items() if isinstance(node, kind)]
+        if len(found) != 1:
+            raise ValueError(
+                f"spikeframe runs a graph of one {kind.__name__}, got {', '.join(found) or 'none'}"
+            )
+
+
+def _names(nir: Any, nodes: dict[str, Any]) -> dict[str, str]:
+    """Names that an nn.ModuleDict takes."""
+    names: dict[str, str] = {}
+    for name, node in nodes.items():
+        if isinstance(node, nir.Input | nir.Output):
+            names[name] = type(node).__name__.lower()
+            continue
+        names[name] = f"node_{name}".replace(".", "_")
+        while list(names.values()).count(names[name]) > 1:
+            names[name] += "_"
+    return names
 
 
 def _linear(node: Any) -> nn.Linear:

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from .. import neuron
+from ..base.parameter import check_number, check_positive
 
-__all__ = ["load_nir", "written"]
+__all__ = ["check_dt", "load_nir", "written"]
 
 
 def load_nir() -> Any:
@@ -23,6 +24,11 @@ def load_nir() -> Any:
             "pip install 'spikeframe[nir]'"
         ) from error
     return nir
+
+
+def check_dt(dt: Any) -> None:
+    """Raise a TypeError or ValueError unless the length of a step is a time in seconds."""
+    check_positive("dt", check_number("dt", dt), "seconds")
 
 
 def written(module: nn.Module, name: str, shape: Sequence[int], dt: float) -> Any:
@@ -60,7 +66,13 @@ def _linear(nir: Any, module: Any, name: str, shape: tuple[int, ...], dt: float)
 def _conv(nir: Any, module: Any, name: str, shape: tuple[int, ...], dt: float) -> Any:
     if module.padding_mode != "zeros":
         raise ValueError(f"{name}: NIR pads with zeros, got padding_mode={module.padding_mode!r}")
-    two = isinstance(module, nn.Conv2d)
+    two, kernel = isinstance(module, nn.Conv2d), module.kernel_size
+    # The package nir computes sizes of these wrongly, and then refuses to read them.
+    if module.groups != 1 or (len(set(kernel)) > 1 and module.padding != "same"):
+        raise ValueError(
+            f"{name}: the package nir takes convolutions of one group and with square kernels, "
+            f"got groups={module.groups} and kernel_size={kernel}"
+        )
     bias = torch.zeros(module.out_channels) if module.bias is None else module.bias
     return (nir.Conv2d if two else nir.Conv1d)(
         input_shape=shape[-2:] if two else shape[-1],
@@ -187,12 +199,8 @@ def _spread(value: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _array(tensor: Tensor) -> Any:
-    return (
-        tensor.detach()
-        .cpu()
-        .numpy()
-        .astype(np.float64 if tensor.dtype == torch.float64 else np.float32)
-    )
+    dtype = torch.float64 if tensor.dtype == torch.float64 else torch.float32
+    return tensor.detach().to("cpu", dtype).numpy().copy()
 
 
 def _pair(size: Any) -> tuple[int, int]:

@@ -1,7 +1,5 @@
 """Nets go to NIR and come back with the same spikes."""
 
-import warnings
-
 import pytest
 import torch
 from torch import nn
@@ -114,38 +112,3 @@ def test_native_neurons_and_a_flat_loop():
     inner = exchange.to_nir(neuron.RLeaky(0.8, linear_features=4), x_seq[0]).nodes["0"]
     looped = exchange.from_nir(inner)
     assert isinstance(next(iter(looped.layers.values())), neuron.RLeaky)
-
-
-def test_a_reset_that_nir_cannot_say_is_told_and_one_that_it_can_is_not():
-    x = torch.zeros(1, 6)
-    with pytest.warns(UserWarning, match="1 is reset by 'subtract' in the next step"):
-        export_to_nir(nn.Sequential(nn.Linear(6, 4), snn.Leaky(0.9)), x)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        lif = snn.Leaky(0.9, reset_mechanism="zero", reset_delay=False)
-        export_to_nir(nn.Sequential(nn.Linear(6, 4), lif), x)
-
-
-@pytest.mark.parametrize(
-    ("layer", "message"),
-    [
-        (nn.MaxPool2d(2), r"NIR has no node for 0 \(MaxPool2d\)"),
-        (snn.Leaky(0.9, inhibition=True), "NIR cannot say inhibition, which 0 has"),
-        (snn.Leaky(0.9, graded_spikes_factor=2.0), "NIR cannot say graded spikes"),
-        (snn.Alpha(0.9, 0.8), r"NIR has no node for 0 \(Alpha\)"),
-        (snn.Synaptic(0.9, 1.0), "NIR takes a beta of less than 1"),
-        (nn.AvgPool2d(2, ceil_mode=True), "NIR averages without padding"),
-        (nn.Conv2d(1, 1, 1, padding_mode="reflect"), "NIR pads with zeros"),
-    ],
-)
-def test_what_nir_cannot_say_is_refused(layer, message):
-    with pytest.raises(ValueError, match=message):
-        export_to_nir(nn.Sequential(layer), torch.zeros(1, 1, 4, 4))
-
-
-def test_other_nodes_of_nir_are_refused():
-    node = nir.LIF(*(torch.ones(2).numpy() for _ in range(4)), v_reset=torch.ones(2).numpy())
-    with pytest.raises(ValueError, match="has v_leak other than 0"):
-        import_from_nir(nir.NIRGraph.from_list(node))
-    with pytest.raises(ValueError, match=r"no layer for the node threshold \(Threshold\)"):
-        import_from_nir(nir.NIRGraph.from_list(nir.Threshold(torch.ones(2).numpy())))
