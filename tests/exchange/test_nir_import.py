@@ -1,5 +1,8 @@
 """Graphs of NIR run by the equations of their nodes, or are refused by name."""
 
+import re
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -173,7 +176,7 @@ def test_names_that_torch_does_not_take_stay_apart():
     maps = {"a.b": linear(1), "a_b": linear(2), "forward": linear(3)}
     chain = ["input", *maps, "output"]
     net = exchange.from_nir(
-        nir.NIRGraph(maps | ends(3), list(zip(chain, chain[1:], strict=False)))
+        nir.NIRGraph(maps | ends(3), list(pairwise(chain)))
     )
     expected = X_SEQ[0]
     for node in maps.values():
@@ -246,6 +249,5 @@ BAD = {
 @pytest.mark.parametrize("message", BAD)
 def test_what_does_not_run_here_is_named(message):
     graph = BAD[message]()
-    with pytest.raises(ValueError) as error:
+    with pytest.raises(ValueError, match=re.escape(message)):
         exchange.from_nir(graph)
-    assert message in str(error.value)

@@ -66,8 +66,10 @@ def test_a_leaky_neuron_has_one_time_constant_for_each_of_its_places():
     assert node.tau.tolist() == [[1.0] * 3, [2.0] * 3]  # dt / (1 - beta)
     assert node.r.tolist() == [[2.0] * 3, [4.0] * 3]
     assert node.v_threshold == pytest.approx(np.full((2, 3), 0.3))
-    assert not (node.v_leak.any() or node.v_reset.any())
+    assert not node.v_leak.any()
+    assert not node.v_reset.any()
     assert node.metadata == {"reset_mechanism": "zero", "reset_delay": 0, "dt": 0.5}
+    assert node_of(neuron.Leaky(0.5, **RESET), 3).metadata["dt"] == 1e-4
     whole = node_of(neuron.Leaky(1.0, **RESET), 3, dt=0.25)
     assert type(whole) is nir.IF
     assert whole.r.tolist() == [4.0] * 3
@@ -132,6 +134,7 @@ def test_a_reset_that_nir_can_say_is_not_told():
         (neuron.Leaky(0.9, graded_spikes_factor=2.0), "NIR cannot say graded spikes"),
         (neuron.Leaky(0.9, state_quant=torch.round), "NIR cannot say state_quant, which 0 has"),
         (neuron.Alpha(0.9, 0.8), r"NIR has no node for 0 \(Alpha\)"),
+        (neuron.Synaptic(0.9, 0.8, inhibition=True), "NIR cannot say inhibition, which 0 has"),
         (neuron.Synaptic(0.9, 1.0), "0: NIR takes a beta of less than 1"),
         (neuron.Synaptic(1.0, 0.9), "0: NIR takes a alpha of less than 1"),
         (neuron.Leaky(torch.tensor([0.5, 1.0, 1.0, 1.0])), "0: NIR takes a beta of less than 1"),
