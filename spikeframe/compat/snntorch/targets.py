@@ -167,6 +167,8 @@ def target_rate_code(
     if firing_pattern.lower() == "uniform":
         times = torch.rand(len(times)) * (num_steps - first_spike_time) + first_spike_time
     steps: Tensor = times.long().unique()
+    # Rounding may put the last time at the end: 13 spikes at a rate of 0.65 take 20 steps.
+    steps = steps[steps < num_steps]
     return silent.index_fill(0, steps, 1.0), steps
 
 

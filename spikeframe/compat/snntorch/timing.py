@@ -70,7 +70,8 @@ def latency(
             "give more steps, a smaller tau, normalize=True, or bypass=True, which drops it"
         )
     if interpolate:
-        return latency_interpolate(times, steps, on_target, off_target).to(data.dtype)
+        ramps = latency_interpolate(times, steps, on_target, off_target)
+        return ramps.where(fires, off_target).to(data.dtype)
     at = torch.arange(steps, device=data.device).reshape(-1, *[1] * data.dim())
     spikes = (at == times) & fires
     return torch.where(spikes, on_target, off_target).to(data.dtype)
