@@ -169,7 +169,7 @@ def _sequences(given: dict[str, Any], channels: int) -> dict[str, Any]:
             f"beta must be a number or one value for each of the {channels} channels, got shape "
             f"{list(beta.shape)}"
         )
-    if given.get("strict"):
+    if given.get("strict") and isinstance(beta, Tensor):
         beta = torch.exp(beta - 1)
     given.setdefault("step_mode", "m")
     return {**given, "beta": beta}
