@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from spikeframe import plot
-from spikeframe.compat.snntorch import spikeplot
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
@@ -23,7 +22,7 @@ SPIKES = torch.tensor([[1.0, 0, 1], [0, 0, 1], [1, 0, 0], [0, 0, 1]])
 def test_a_point_for_each_spike(figure):
     points = plot.spike_scatter(figure.subplots(), SPIKES, s=2).get_offsets()
     assert sorted(map(tuple, points.tolist())) == [(0, 0), (0, 2), (1, 2), (2, 0), (3, 2)]
-    one = spikeplot.raster(SPIKES[:, 2], figure.subplots()).get_offsets()
+    one = plot.spike_scatter(figure.subplots(), SPIKES[:, 2]).get_offsets()
     assert one[:, 0].tolist() == [0, 1, 3]
     with pytest.raises(ValueError, match=r"\[T\] or \[T, neurons\], got \[1, 4, 3\]"):
         plot.spike_scatter(figure.subplots(), SPIKES[None])
@@ -57,7 +56,7 @@ def frames_of(animation):
 def test_animations_have_a_frame_for_each_step(figure):
     images = torch.rand(5, 3, 3)
     assert len(frames_of(plot.animation(figure, figure.subplots(), images))) == 5
-    assert len(frames_of(spikeplot.animator(images, figure, figure.subplots(), num_steps=3))) == 3
+    assert len(frames_of(plot.animation(figure, figure.subplots(), images, 3))) == 3
     labels = ["x", "y", "z"]
     counted = plot.count_animation(figure, figure.subplots(), SPIKES, labels, frames_per_step=2)
     frames = frames_of(counted)
@@ -66,12 +65,3 @@ def test_animations_have_a_frame_for_each_step(figure):
     assert frames[-1][2].get_xdata()[0] == 3.5
 
 
-def test_spike_count_as_it_is_called():
-    from matplotlib import pyplot
-
-    fig, ax = pyplot.subplots()
-    assert spikeplot.spike_count(SPIKES, fig, ax, ["x", "y", "z"]) is None
-    anim = spikeplot.spike_count(SPIKES, fig, ax, ["x", "y", "z"], animate=True, interpolate=2)
-    assert len(frames_of(anim)) == 8
-    spikeplot.traces(torch.rand(5, 2), dim=(1, 2))
-    pyplot.close("all")

@@ -2,9 +2,7 @@
 
 import pytest
 import torch
-from torch import nn
 
-import spikeframe.compat.snntorch as snn
 from spikeframe import functional
 from spikeframe.compat.snntorch import functional as SF
 
@@ -79,21 +77,3 @@ def test_a_spike_nearly_on_time_is_on_time():
 def test_bad_input_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
-
-
-def test_a_learner_changes_the_gradient():
-    net = nn.Sequential(nn.Linear(4, 3), snn.Leaky(0.9, threshold=-9.0, init_hidden=True))
-    learner = SF.STDPLearner(net[0], net[1], 2.0, 2.0, torch.zeros_like, torch.ones_like)
-    with pytest.raises(RuntimeError, match="has seen no step"):
-        learner.step()
-    net(torch.ones(2, 4))
-    learner.disable()
-    net(torch.ones(2, 4))
-    learner.enable()
-    learner.step(scale=0.5)
-    assert torch.equal(net[0].weight.grad, torch.full((3, 4), -1.0))
-    net(torch.ones(2, 4))
-    change = learner.step(on_grad=False)
-    assert torch.equal(change, torch.full((3, 4), 3.0))  # a trace of 1 / 2 + 1
-    learner.reset()
-    assert learner.trace_pre is None
