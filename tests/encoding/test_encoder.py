@@ -8,7 +8,6 @@ import torch
 from spikeframe import base, functional
 from spikeframe.encoding import (
     LatencyEncoder,
-    PeriodicEncoder,
     StatefulEncoder,
     StatelessEncoder,
     WeightedPhaseEncoder,
@@ -286,66 +285,19 @@ def test_repr():
     assert repr(Shift(4)) == "Shift(T=4, step_mode='s')"
 
 
-PERIOD = torch.tensor([[1.0, 0.0], [0.0, 0.0], [0.0, 1.0]])
 
 
-def test_periodic_plays_its_sequence():
-    encoder = PeriodicEncoder(PERIOD)
-    assert encoder.T == 3
-    assert torch.equal(torch.stack([encoder() for _ in range(7)]), PERIOD.repeat(3, 1)[:7])
-    encoder.reset()
-    assert torch.equal(encoder(), PERIOD[0])
 
 
-def test_periodic_in_m_plays_one_period():
-    encoder = PeriodicEncoder(PERIOD, step_mode="m")
-    assert torch.equal(encoder(), PERIOD)
-    assert torch.equal(encoder(), PERIOD)
 
 
-def test_periodic_plays_another_sequence_until_reset():
-    encoder, other = PeriodicEncoder(PERIOD), torch.tensor([1.0, 0.0])
-    assert [encoder(other).item() for _ in range(5)] == [1.0, 0.0, 1.0, 0.0, 1.0]
-    with pytest.raises(
-        ValueError, match="PeriodicEncoder is at step 1 of the encoding of another"
-    ):
-        encoder(PERIOD)
-    encoder.reset()
-    assert torch.equal(torch.stack([encoder() for _ in range(4)]), PERIOD.repeat(2, 1)[:4])
-    assert encoder.T == 3
 
 
-def test_periodic_accepts_its_own_sequence():
-    encoder = PeriodicEncoder(PERIOD)
-    assert torch.equal(torch.stack([encoder(PERIOD) for _ in range(3)]), PERIOD)
 
 
-def test_periodic_keeps_a_copy():
-    spike_seq = PERIOD.clone()
-    encoder = PeriodicEncoder(spike_seq)
-    spike_seq.zero_()
-    encoder().zero_()
-    encoder.reset()
-    assert torch.equal(encoder(), PERIOD[0])
 
 
-@pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.float16, torch.float64])
-def test_periodic_keeps_the_dtype(dtype):
-    assert PeriodicEncoder(PERIOD.to(dtype))().dtype == dtype
 
 
-def test_periodic_moves_and_is_not_saved():
-    encoder = PeriodicEncoder(PERIOD).to("meta")
-    assert encoder().device.type == "meta"
-    assert not encoder.state_dict()
 
 
-@pytest.mark.parametrize("wrong", [torch.tensor(1.0), torch.empty(0, 3)])
-def test_periodic_refuses_no_sequence(wrong):
-    text = rf"at least one step, got shape {re.escape(str(list(wrong.shape)))}"
-    with pytest.raises(ValueError, match=text):
-        PeriodicEncoder(wrong)
-    with pytest.raises(ValueError, match=text):
-        PeriodicEncoder(PERIOD)(wrong)
-    with pytest.raises(TypeError, match="PeriodicEncoder takes a tensor, got list"):
-        PeriodicEncoder([1.0, 0.0])
