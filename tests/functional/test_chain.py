@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from spikeframe import convert, layer
+from spikeframe import base, convert, layer
 from spikeframe.functional.chain import Link, links
 
 
@@ -36,6 +36,7 @@ def branching(net, x):
         (lambda net, x: net.b(net.a(x) + 1), []),
         (lambda net, x: net.b(net.a(x).relu()), []),
         (lambda net, x: net.b(x) + net.a(x), []),
+        (lambda net, x: net.b(input=net.a(x)), []),
         (
             lambda net, x: net.chain(net.a(x)),
             [("a", "chain.0", None), ("chain.0", "chain.1", None)],
@@ -96,6 +97,16 @@ def test_sequences_are_looked_into_and_left_as_they_are(wrap):
     assert isinstance(net.get_submodule(found.before), nn.Linear)
     assert kinds == [type(m) for m in net.modules()]
     assert torch.equal(net(x_seq), expected)
+
+
+@pytest.mark.parametrize("wrap", [convert.to_layers, lambda net: net])
+def test_other_code_of_steps_is_followed_as_it_is(wrap):
+    class Sum(Net, base.StepModule):
+        """Its parts are no sequence."""
+
+    for kind in (Net, Sum):
+        net = wrap(kind(lambda net, x: net.b(x) + net.chain(net.a(x))))
+        assert [link[:2] for link in links(net)] == [("a", "chain.0"), ("chain.0", "chain.1")]
 
 
 @pytest.mark.parametrize("net", [nn.Linear(2, 2), nn.Sequential(), layer.Linear(2, 2)], ids=str)
