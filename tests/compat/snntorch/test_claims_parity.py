@@ -165,6 +165,15 @@ def test_a_clipped_value_does_not_need_steps(snntorch):
     with pytest.raises(Exception, match="out of bounds"):
         peer("snntorch.spikegen").latency(x, 3, clip=True)
     assert spikegen.latency(x, 3, clip=True).sum(0).tolist() == [0, 1]
+    ramps = {"num_steps": 6, "tau": 0.2, "clip": True, "interpolate": True}
+    assert peer("snntorch.spikegen").latency(x, **ramps).amax(0).tolist() == [1, 1]
+    assert spikegen.latency(x, **ramps).amax(0).tolist() == [0, 1]
+
+
+def test_the_last_spike_of_a_rate_comes_in_time(snntorch):
+    with pytest.raises(RuntimeError, match="out of bounds"):
+        peer("snntorch.spikegen").target_rate_code(20, rate=0.65)
+    assert spikegen.target_rate_code(20, rate=0.65)[0].sum() == 13
 
 
 def test_rates_of_labels(snntorch):
