@@ -283,21 +283,3 @@ def test_encodings_are_not_in_the_state_dict():
 
 def test_repr():
     assert repr(Shift(4)) == "Shift(T=4, step_mode='s')"
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-

@@ -84,7 +84,7 @@ def test_it_plays_one_sequence_for_all_samples_of_any_layout():
 
 
 def test_it_keeps_no_graph():
-    spike_seq = (2 * PERIOD.clone().requires_grad_())
+    spike_seq = 2 * PERIOD.clone().requires_grad_()
     encoder = PeriodicEncoder(spike_seq)
     assert not encoder().requires_grad
     encoder.reset()

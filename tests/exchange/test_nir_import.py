@@ -175,9 +175,7 @@ def test_a_sequence_runs_where_the_neurons_take_one():
 def test_names_that_torch_does_not_take_stay_apart():
     maps = {"a.b": linear(1), "a_b": linear(2), "forward": linear(3)}
     chain = ["input", *maps, "output"]
-    net = exchange.from_nir(
-        nir.NIRGraph(maps | ends(3), list(pairwise(chain)))
-    )
+    net = exchange.from_nir(nir.NIRGraph(maps | ends(3), list(pairwise(chain))))
     expected = X_SEQ[0]
     for node in maps.values():
         expected = expected @ torch.as_tensor(node.weight).T

@@ -63,5 +63,3 @@ def test_animations_have_a_frame_for_each_step(figure):
     assert len(frames) == 8
     assert frames[-1][1].get_xdata().tolist() == [2, 0, 2]
     assert frames[-1][2].get_xdata()[0] == 3.5
-
-

@@ -69,14 +69,6 @@ def test_a_state_dict_brings_its_reset():
     assert lif.graded_spikes_factor == 3.0
 
 
-
-
-
-
-
-
-
-
 def test_layers():
     norms = snn.BatchNormTT2d(3, time_steps=4)
     assert len(norms) == 4
@@ -84,7 +76,3 @@ def test_layers():
     assert snn.BatchNormTT1d(3, 2)[1](torch.rand(5, 3)).shape == (5, 3)
     graded = snn.GradedSpikes(3, None)
     assert ((graded.weights >= 0.5) & (graded.weights <= 1.5)).all()
-
-
-
-

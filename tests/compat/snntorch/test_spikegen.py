@@ -16,12 +16,8 @@ def test_a_rate_is_a_probability_and_time_comes_first():
     torch.testing.assert_close(spikes.mean(0), IMAGES, rtol=0, atol=0.06)
 
 
-
-
 def test_the_changes_of_the_text():
     assert spikegen.delta(torch.tensor([0, 5, 5, 9, 0]), threshold=4).tolist() == [0, 1, 0, 1, 0]
-
-
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float16])
@@ -31,10 +27,6 @@ def test_codes_keep_the_type(dtype):
     options = {"num_steps": 4, "normalize": True, "linear": True}
     for interpolate in (False, True):
         assert spikegen.latency(x, **options, interpolate=interpolate).dtype == dtype
-
-
-
-
 
 
 BAD = {

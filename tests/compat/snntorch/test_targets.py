@@ -48,6 +48,7 @@ def test_rates_of_1_and_0_do_not_change_with_time():
 
 
 def test_codes_are_chosen_by_name_and_take_their_arguments():
+    assert torch.equal(spikegen.targets_convert(LABELS, 3), spikegen.to_one_hot(LABELS, 3))
     shared = {"num_steps": 6, "first_spike_time": 1, "on_target": 2, "off_target": -1}
     rate = {"correct_rate": 0.5, "incorrect_rate": 0.25, "interpolate": True}
     found = spikegen.targets_convert(LABELS, 3, "rate", **shared, **rate)
@@ -59,6 +60,9 @@ def test_codes_are_chosen_by_name_and_take_their_arguments():
     rows = spikegen.to_one_hot(LABELS, 3)
     assert torch.equal(found, spikegen.latency(rows, **shared, **code, **late))
     assert found.amax(0).tolist() == [[-1, -1, 2], [2, -1, -1]]
+    loose = {"num_steps": 9, "threshold": 0.2, "tau": 0.5}
+    found = spikegen.targets_convert(LABELS, 3, "latency", **loose)
+    assert torch.equal(found, spikegen.latency(rows, **loose))
     times = spikegen.targets_latency(LABELS, 3, num_steps=4, tau=2, linear=True, bypass=True)
     assert times.argmax(0).tolist() == [[2, 2, 0], [0, 2, 2]]
 
@@ -91,11 +95,13 @@ def test_independent_steps():
     spikes, times = spikegen.target_rate_code(4000, 1000, 0.25, "POISSON")
     assert torch.equal(spikes.nonzero().flatten(), times)
     assert not spikes[:1000].any()
+    assert len(times.diff().unique()) > 5
     assert spikes[1000:].mean() == pytest.approx(0.25, abs=0.03)
 
 
 @pytest.mark.parametrize("pattern", ["regular", "uniform", "poisson"])
 def test_a_rate_of_0_is_silent_and_no_step_is_too_late(pattern):
+    assert spikegen.target_rate_code(1, 0, 1, pattern)[0].tolist() == [1]
     spikes, times = spikegen.target_rate_code(5, 0, 0, pattern)
     assert (spikes.tolist(), times.tolist(), times.dtype) == ([0] * 5, [], torch.long)
     assert not spikegen.target_rate_code(5, 5, 1, pattern)[0].any()

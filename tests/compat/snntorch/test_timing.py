@@ -52,6 +52,10 @@ def test_values_at_most_the_threshold_may_be_silent_in_ramps_too():
         assert code[:, 0].T.tolist() == [[-1.0] * 6, [1.0] + [-1.0] * 5]
 
 
+def test_a_code_may_begin_at_the_last_step():
+    assert spikegen.latency(X[3:], 5, linear=True, first_spike_time=4).argmax().item() == 4
+
+
 def test_steps_are_as_many_as_the_latest_spike_needs():
     assert spikegen.latency(X[2:], bypass=True, linear=True, tau=10).shape == (6, 2)
     assert spikegen.latency(X[:0], bypass=True).shape == (1, 0)
@@ -62,6 +66,13 @@ def test_steps_are_as_many_as_the_latest_spike_needs():
 def test_ramps_between_the_spikes_of_one_neuron():
     ramp = spikegen.rate_interpolate(torch.tensor([1, 4]), 6, on_target=2, off_target=-1)
     assert ramp.tolist() == [-1.0, 2.0, -1.0, 0.5, 2.0, -1.0]
+
+
+def test_ramps_go_from_0_to_1_and_may_be_flat():
+    times = torch.tensor(2.0)
+    assert spikegen.latency_interpolate(times, 4).tolist() == [0, 0.5, 1, 0]
+    assert spikegen.latency_interpolate(times, 4, 3, 3).tolist() == [3, 3, 3, 3]
+    assert spikegen.rate_interpolate(times[None], 4).tolist() == [0, 0.5, 1, 0]
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.int64])
