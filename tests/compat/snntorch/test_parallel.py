@@ -52,6 +52,22 @@ def test_every_sequence_begins_from_rest_and_every_step_from_the_last(name):
         torch.testing.assert_close(found, tuple(part[t] for part in whole))
 
 
+@pytest.mark.parametrize("name", MAKE)
+def test_they_learn_the_map_alone_by_default(name):
+    lif = MAKE[name]()
+    assert {n for n, _ in lif.named_parameters()} <= {"linear.weight", "linear.bias"}
+    assert (lif.threshold, lif.graded_spikes_factor, lif.state_quant) == (1.0, 1.0, None)
+    assert getattr(lif, "dropout", torch.nn.Dropout(0.0)).p == 0.0
+    x_seq = X_SEQ.clone().requires_grad_()
+    found = lif(x_seq)
+    spk = found[0] if isinstance(found, tuple) else found
+    assert torch.autograd.grad(spk.sum(), x_seq)[0].any()
+    learns = MAKE[name](learn_beta=True, learn_threshold=True, learn_graded_spikes_factor=True)
+    names = {n for n, _ in learns.named_parameters()} - {"linear.weight", "linear.bias"}
+    assert {"threshold", "graded_spikes_factor"} < names
+    assert len(names) == 3
+
+
 def test_a_sequence_may_go_on_from_a_potential():
     lif = snn.StateLeaky(0.7, 3)
     _, mem = lif(X_SEQ)

@@ -38,6 +38,7 @@ def test_containers_stay_what_they_are(kind):
     assert found is samples
     assert type(found.data) is type(kind(7))
     assert list(found.data) == found.targets == [3, 4, 5]
+    assert utils.data_subset(Samples(7), 2).targets == [0, 1, 2]
 
 
 def test_a_data_set_of_one_part_is_whole():
@@ -52,6 +53,8 @@ def test_a_split_is_that_of_its_seed():
     again, _ = utils.valid_split(Samples(50), Samples(3), 0.5, seed=1)
     other, _ = utils.valid_split(Samples(50), Samples(3), 0.5, seed=2)
     assert train.targets == again.targets != other.targets
+    first, _ = utils.valid_split(Samples(50), Samples(3), 0.5)
+    assert first.targets == utils.valid_split(Samples(50), Samples(3), 0.5, 0)[0].targets
     assert train.data.tolist() == train.targets
     assert train.targets != sorted(train.targets)
     assert val.targets == sorted(val.targets)
