@@ -95,3 +95,8 @@ def test_as_many_steps_as_the_input_has():
     encoder = PeriodicEncoder(PERIOD, step_mode="m")
     x_seq = encoding.direct(PERIOD, 5)
     assert torch.equal(encoder(x_seq), PERIOD.repeat(2, 1)[:5])
+
+
+def test_one_step_is_a_sequence():
+    encoder = PeriodicEncoder(PERIOD[:1])
+    assert torch.equal(torch.stack([encoder(), encoder()]), PERIOD[:1].repeat(2, 1))

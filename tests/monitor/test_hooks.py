@@ -4,80 +4,71 @@ import gc
 import weakref
 
 import pytest
+import torch
 from torch import nn
 
+from spikeframe.monitor import OutputMonitor
 from spikeframe.monitor.hooks import Monitor, watched_modules
 
 
 class Counter(Monitor):
-    """Notes what its hooks are called with."""
+    """Notes what its hook is called with."""
 
-    def __init__(self, *nets):
+    def __init__(self):
         super().__init__()
         self.seen = []
-        for number, net in enumerate(nets):
-            handle = net.register_forward_hook(self.hook(Counter.see, number))
-            self._handles.append(handle)
 
     def see(self, number, module, inputs, output):
         self.seen.append((number, output))
 
 
 def test_a_hook_passes_what_is_fixed_and_what_is_given():
-    first, second = nn.Identity(), nn.Identity()
-    counter = Counter(first, second)
+    counter = Counter()
+    first, second = (counter.hook(Counter.see, number) for number in range(2))
     assert counter.is_enable() is True
-    second("b")
-    first("a")
+    second(nn.Identity(), (), "b")
+    first(nn.Identity(), (), "a")
     assert counter.seen == [(1, "b"), (0, "a")]
 
 
-def test_a_monitor_can_pause():
-    net = nn.Identity()
-    counter = Counter(net)
+def test_a_hook_does_nothing_while_its_monitor_pauses_or_when_it_is_gone():
+    counter = Counter()
+    hook, seen = counter.hook(Counter.see, 0), counter.seen
     counter.disable()
     assert counter.is_enable() is False
-    net("a")
+    hook(nn.Identity(), (), "a")
     counter.enable()
-    net("b")
-    assert counter.seen == [(0, "b")]
-
-
-@pytest.mark.parametrize("way", ["close", "remove_hooks", "context", "error"])
-def test_letting_go_is_for_good_and_may_be_said_twice(way):
-    net, other = nn.Identity(), nn.Identity()
-    kept = other.register_forward_hook(lambda *_: None)
-    counter = Counter(net, other)
-    if way == "context":
-        with counter as entered:
-            assert entered is counter
-            net("a")
-    elif way == "error":
-        net("a")
-        with pytest.raises(ZeroDivisionError), counter:
-            raise ZeroDivisionError
-    else:
-        net("a")
-        getattr(counter, way)()
-    net("b")
-    other("c")
-    assert not net._forward_hooks
-    assert list(other._forward_hooks) == [kept.id]
-    counter.close()
-    counter.enable()
-    net("d")
-    assert counter.seen == [(0, "a")]
-
-
-def test_a_net_does_not_keep_its_monitor():
-    net = nn.Identity()
-    counter = Counter(net)
-    reference, hook = weakref.ref(counter), counter.hook(Counter.see, 0)
+    hook(nn.Identity(), (), "b")
+    reference = weakref.ref(counter)
     del counter
     gc.collect()
     assert reference() is None
-    assert not net._forward_hooks
-    assert hook(net, (), "a") is None
+    assert hook(nn.Identity(), (), "c") is None
+    assert seen == [(0, "b")]
+
+
+@pytest.mark.parametrize("way", ["close", "remove_hooks", "context", "error", "del"])
+def test_letting_go_is_for_good_and_of_its_own_hooks(way):
+    net = nn.Sequential(nn.ReLU(), nn.ReLU())
+    kept = net[0].register_forward_hook(lambda *_: None)
+    monitor = OutputMonitor(net, nn.ReLU)
+    if way == "context":
+        with monitor as entered:
+            assert entered is monitor
+    elif way == "error":
+        with pytest.raises(ZeroDivisionError), monitor:
+            raise ZeroDivisionError
+    elif way == "del":
+        del monitor
+    else:
+        getattr(monitor, way)()
+    assert list(net[0]._forward_hooks) == [kept.id]
+    assert not net[1]._forward_hooks
+    if way != "del":
+        monitor.close()
+        monitor.enable()
+        net(torch.ones(2))
+        assert monitor.records == []
 
 
 class Block(nn.Sequential):
