@@ -7,6 +7,7 @@ from .capture import run
 from .eager import check_sequences, loop_over_time
 from .event_driven import event_linear, input_major
 from .guards import finds_like_torch
+from .mappable import only_checks
 from .recompute import check_save
 from .replay import replayed
 from .stepping import is_counted, stepped
@@ -26,6 +27,7 @@ __all__ = [
     "input_major",
     "is_counted",
     "loop_over_time",
+    "only_checks",
     "replayed",
     "stepped",
     "run",

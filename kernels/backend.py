@@ -54,6 +54,7 @@ BACKENDS.update(
             torch_program.backward,
             torch_program.why_not,
             new_saved=torch_program.new_saved,
+            runs_steps=False,
         ),
     ),
     eager=Backend(
@@ -143,8 +144,7 @@ def _saved_bytes(node: Any, runs: str) -> str:
     if node.save == "input":
         return "0"
     layout = Layout(torch.empty(8, 1, device="meta"))  # eight steps: as many as a byte has bits
-    program = fused.training_program(node)
-    saved = engine.new_saved(program, layout)
+    saved = fused.training_saved(engine, node, layout)
     return f"{sum(t.numel() * t.element_size() for t in saved) / layout.steps:g}"
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from . import coupling
 from .cache import Traced, traced
 
 __all__ = ["DTYPES", "Call", "Ready", "why_not_parameters"]
@@ -42,20 +43,25 @@ class Call:
         if known.trace is None:
             return str(known.reason)
         # What is kept of a state is in its precision, and so then is all of the call.
-        x_seqs = _same_dtype(self.inputs, torch.float32 if self.node.kept_states else dtype)
+        # So is what comes of a linear map.
+        precise = self.node.kept_states or known.trace.maps
+        x_seqs = _same_dtype(self.inputs, torch.float32 if precise else dtype)
         names = tuple(name for name, _ in known.trace.states)
         states = tuple(getattr(self.node, name) for name in names)
-        parameters = known.parameters(self.node)
-        x = x_seqs[0]
+        parameters, x = known.parameters(self.node), x_seqs[0]
+        n = len(parameters)
+        couplings, weights = coupling.bind(known.trace.maps, names, self.node, n)
         reason = (
             _why_not_states(names, states, x)
-            or _why_not_plain(parameters)
-            or why_not_parameters(parameters, x)
+            or _why_not_plain((*parameters, *weights))
+            or why_not_parameters((*parameters, *weights), x)
+            or coupling.why_not(couplings, (*parameters, *weights), x)
         )
         if reason is not None:
             return reason
         enlarged = _enlarged(parameters, x)
-        return Ready(known, names, x_seqs, states, parameters, dtype, enlarged)
+        parameters = (*parameters, *weights)
+        return Ready(known, names, x_seqs, states, parameters, dtype, enlarged, couplings)
 
 
 class Ready(NamedTuple):
@@ -66,9 +72,10 @@ class Ready(NamedTuple):
         names: The names of its states.
         x_seqs: Its inputs [T, N, \*], of one floating-point dtype.
         states: Its states, [N, \*].
-        parameters: The values that are the same at every step.
+        parameters: The values that are the same at every step; last, the maps' weights.
         dtype: The dtype of the spikes.
         enlarged: What is wrong with a parameter that does not broadcast to the input, or None.
+        couplings: The linear maps that states go through.
     """
 
     known: Traced
@@ -78,6 +85,7 @@ class Ready(NamedTuple):
     parameters: tuple[Parameter, ...]
     dtype: torch.dtype
     enlarged: str | None
+    couplings: tuple[coupling.Coupling, ...] = ()
 
 
 def _floating(x: Tensor) -> torch.dtype:

@@ -40,6 +40,7 @@ class Engine:
             or None; what has to be built is built here.
         new_saved: From program and layout: tensors like those that the forward saves, which
             torch.compile asks for without running it.
+        runs_steps: Whether a single step by it takes less time than the node's own lines.
     """
 
     forward: Callable[..., tuple[Sequences, Sequences, Sequences]]
@@ -47,6 +48,7 @@ class Engine:
     why_not: Callable[[torch.device], str | None]
     prepare: Callable[[Program, torch.dtype, Sequence[Tensor | float]], str | None] = _nothing
     new_saved: Callable[[Program, Layout], Sequences] = new_saved
+    runs_steps: bool = True
 
 
 @dataclass(frozen=True)

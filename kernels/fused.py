@@ -6,14 +6,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from . import eager, recompute, transforms
-from .cache import traced
+from . import coupling, eager, recompute, transforms
+from .cache import Traced, traced
 from .call import Call, Ready
 from .engine import Engine
 from .layout import Layout
 from .program import Program
+from .step_loop import couple
 
-__all__ = ["Engine", "check_backward", "run", "training_program", "why_not"]
+__all__ = ["Engine", "check_backward", "run", "training_saved", "why_not"]
 
 
 def why_not(engine: Engine, node: Any, device: torch.device, call: Call | None) -> str | None:
@@ -23,11 +24,25 @@ def why_not(engine: Engine, node: Any, device: torch.device, call: Call | None) 
     if reason is not None:
         return reason
     if call is None:
-        return traced(node, getattr(node, "n_inputs", 1)).reason
+        known = traced(node, getattr(node, "n_inputs", 1))
+        return known.reason or _why_not_maps(engine, known)
     ready = call.ready
     if isinstance(ready, str):
         return ready
-    return engine.prepare(_program(node, ready), ready.x_seqs[0].dtype, ready.parameters)
+    reason = _why_not_maps(engine, ready.known)
+    if reason is not None:
+        return reason
+    engine, program = _bound(engine, node, ready)
+    return engine.prepare(program, ready.x_seqs[0].dtype, ready.parameters)
+
+
+def _why_not_maps(engine: Engine, known: Traced) -> str | None:
+    if engine.runs_steps or known.trace is None or not known.trace.maps:
+        return None
+    return (
+        f"hears {known.trace.maps[0].state} through {known.trace.maps[0].path}, step by step, at "
+        "which its own lines are faster"
+    )
 
 
 def run(engine: Engine, call: Call) -> Tensor:
@@ -38,7 +53,7 @@ def run(engine: Engine, call: Call) -> Tensor:
     if ready.enlarged is not None:
         eager.run(node, call.inputs)  # raises what the lines themselves say of it
         raise ValueError(ready.enlarged)
-    program = _program(node, ready)
+    engine, program = _bound(engine, node, ready)
     results = _results(engine, program, node.save, ready)
     n = program.n_outputs
     for name, state in zip(ready.names, results[n:], strict=True):
@@ -49,15 +64,18 @@ def run(engine: Engine, call: Call) -> Tensor:
     return spikes if spikes.dtype == ready.dtype else spikes.to(ready.dtype)
 
 
-def training_program(node: Any) -> Program:
-    """The program that runs where all that a node can learn is learned."""
+def training_saved(engine: Engine, node: Any, layout: Layout) -> Sequence[Tensor]:
+    """Tensors like what is saved where all that a node can learn is learned."""
     known = traced(node, getattr(node, "n_inputs", 1))
     if known.trace is None:
         raise RuntimeError(known.reason)
     names = [name for name, _ in known.trace.states]
     values = [uniform.evaluate(node) for uniform, _ in known.trace.parameters]
     wanted = [i for i, v in enumerate(values) if isinstance(v, Tensor) and v.requires_grad]
-    return known.program([names.index(name) for name in node.kept_states], wanted)
+    program = known.program([names.index(name) for name in node.kept_states], wanted)
+    couplings, _ = coupling.bind(known.trace.maps, names, node, len(values))
+    engine, program = couple(engine, program, couplings, wanted)
+    return engine.new_saved(program, layout)
 
 
 def _results(engine: Engine, program: Program, save: str, ready: Ready) -> Sequence[Tensor]:
@@ -70,19 +88,24 @@ def _results(engine: Engine, program: Program, save: str, ready: Ready) -> Seque
     return (*outputs, *states)
 
 
-def _program(node: Any, ready: Ready) -> Program:
-    """The program for what is kept and what needs a gradient in this call."""
-    known = ready.known
+def _bound(engine: Engine, node: Any, ready: Ready) -> tuple[Engine, Program]:
+    """The engine and the program for what is kept and what needs a gradient in this call."""
+    known, n = ready.known, len(ready.known.parameters)
     sequences = [ready.names.index(name) for name in node.kept_states]
-    if not torch.is_grad_enabled():
-        return known.program(sequences, None)
-    rounded = ready.x_seqs[0].element_size() == 2
+    wanted = _wanted(ready) if torch.is_grad_enabled() else None
+    own = None if wanted is None else [i for i in wanted if i < n]
+    rounded = wanted is not None and ready.x_seqs[0].element_size() == 2
+    program = known.program(sequences, own, rounded)
+    return couple(engine, program, ready.couplings, wanted or ())
+
+
+def _wanted(ready: Ready) -> list[int] | None:
+    """The parameters that need a gradient; None where nothing does."""
     wanted = [
         i for i, p in enumerate(ready.parameters) if isinstance(p, Tensor) and p.requires_grad
     ]
-    if wanted or any(value.requires_grad for value in (*ready.x_seqs, *ready.states)):
-        return known.program(sequences, wanted, rounded)
-    return known.program(sequences, None)
+    data = (*ready.x_seqs, *ready.states)
+    return wanted if wanted or any(value.requires_grad for value in data) else None
 
 
 class _Fused(torch.autograd.Function):

@@ -1,5 +1,7 @@
 """How the tensors of one call lie in memory: all as one step of its input does."""
 
+import copy
+
 import torch
 from torch import Tensor
 
@@ -25,6 +27,12 @@ class Layout:
         self.strides = step.stride() if _is_dense(step) else _contiguous_strides(step.shape)
         self._shape = (self.steps, *self.shape)
         self._strides = (self.size, *self.strides)
+
+    def single(self) -> "Layout":
+        """That of a sequence of a single step."""
+        made = copy.copy(self)
+        made.steps, made._shape = 1, (1, *self.shape)
+        return made
 
     def sequence(self, dtype: torch.dtype | None = None, steps: int | None = None) -> Tensor:
         """A new sequence, its steps one after another, in the input's dtype by default."""

@@ -39,6 +39,9 @@ class Parameters:
         # Both at once, for another thread may be doing the same.
         self.last: tuple[tuple[Any, ...] | None, Values] = (None, ())
 
+    def __len__(self) -> int:
+        return len(self._uniforms)
+
     def __call__(self, node: Any) -> Values:
         """Their values now."""
         return self.given(self._numbers(node), node)

@@ -27,6 +27,8 @@ __all__ = ["LINES", "is_held", "is_method", "plan", "program_of", "why_lines_ins
 # Where a node runs by its own lines, and nothing else was asked for.
 LINES = "lines"
 
+COUPLED = "hears its own states through a linear map, step by step, which is no operator"
+
 # The numbers that a node was planned with.
 _SEEN: "weakref.WeakKeyDictionary[Any, dict[str, set[str]]]" = weakref.WeakKeyDictionary()
 
@@ -135,6 +137,8 @@ def _traced(node: Any, n_inputs: int, dtype: torch.dtype, device: str) -> tuple[
                 return LINES, known
         except RuntimeError as error:
             return str(error), known
+    if known.trace is not None and known.trace.maps:
+        return COUPLED, known
     return known.reason or "", known
 
 

@@ -1,7 +1,7 @@
 """A step as straight-line code: forward, backward, and what the one keeps for the other."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from .cut import INFINITE, cheapest_cut
@@ -70,6 +70,25 @@ class Program:
     def n_saved(self) -> int:
         """Number of saved values."""
         return len(self.saved)
+
+    @cached_property
+    def without_backward(self) -> "Program":
+        """The program that gives the same outputs and states and saves nothing."""
+        results = self.forward.results[: self.n_outputs + self.n_states]
+        needed = set(results)
+        lines: list[Line] = []
+        for line in reversed(self.forward.lines):
+            if line.target in needed:
+                lines.append(line)
+                needed.update(line.operands)
+        return replace(
+            self,
+            forward=Code(tuple(reversed(lines)), results),
+            saved=(),
+            saved_inputs=(),
+            backward=None,
+            differentiated=(),
+        )
 
     @cached_property
     def text(self) -> str:

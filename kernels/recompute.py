@@ -5,15 +5,13 @@ step. The backward goes through the sequence from its end, 32 steps at a time: i
 of these steps again, now with what the program saves, and then their backward.
 """
 
-import functools
 from collections.abc import Sequence
-from dataclasses import replace
 
 from torch import Tensor
 
 from .engine import Engine, Sequences
 from .layout import Layout
-from .program import Code, Line, Program
+from .program import Program
 
 __all__ = ["MODES", "backward", "check_save", "forward", "kept_inputs", "new_saved"]
 
@@ -48,7 +46,7 @@ def forward(
     layout = Layout(x_seqs[0])
     if save == "auto" or program.backward is None:
         return engine.forward(program, layout, x_seqs, states, parameters)
-    plain = _without_backward(program)
+    plain = program.without_backward
     if layout.steps <= STEPS:
         outputs, new_states, _ = engine.forward(plain, layout, x_seqs, states, parameters)
         return outputs, new_states, []
@@ -139,23 +137,3 @@ def _parts(steps: int) -> list[slice]:
 def _put(found: Sequences, into: Sequences, part: slice) -> None:
     for piece, whole in zip(found, into, strict=True):
         whole[part].copy_(piece)
-
-
-@functools.lru_cache(maxsize=256)
-def _without_backward(program: Program) -> Program:
-    """The program that gives the same outputs and states and saves nothing."""
-    results = program.forward.results[: program.n_outputs + program.n_states]
-    needed = set(results)
-    lines: list[Line] = []
-    for line in reversed(program.forward.lines):
-        if line.target in needed:
-            lines.append(line)
-            needed.update(line.operands)
-    return replace(
-        program,
-        forward=Code(tuple(reversed(lines)), results),
-        saved=(),
-        saved_inputs=(),
-        backward=None,
-        differentiated=(),
-    )

@@ -2,23 +2,36 @@
 
 import inspect
 import types
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import torch
 
 from .expression import Expression, leaf
 from .guards import ABSENT, Guards, is_constant
+from .mappable import HOOKS, why_no_map
 from .proportional import is_proportional
 from .scope import Scope
 from .symbol import FUNCTIONS, Context, Symbol
 from .uniform import Uniform
 from .untraceable import Untraceable
 
-__all__ = ["Recorder"]
+__all__ = ["Mapped", "Recorder"]
 
 # What a surrogate gradient is, to the engine.
 SURROGATE = ("fire", "gradient", "derivative", "primitive", "spiking")
-HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+
+class Mapped(NamedTuple):
+    """A state that goes through a linear map, as it is when the step begins.
+
+    Arguments:
+        path: Where the node holds the module.
+        state: The name of the state.
+    """
+
+    path: str
+    state: str
 
 
 class Recorder:
@@ -44,6 +57,7 @@ class Recorder:
             name: Symbol(state, self.context) for name, state in self.leaves.items()
         }
         self.parameters: list[tuple[Uniform, Expression]] = []
+        self.mapped: dict[Mapped, Expression] = {}
         self._attributes: dict[str, Uniform] = {}
 
     def symbols(self) -> list[Symbol]:
@@ -53,9 +67,7 @@ class Recorder:
 
     def stand_in(self, path: str = "") -> Any:
         """What plays ``self`` (or a surrogate inside it) in the hooks."""
-        owner = self.node
-        for name in path.split(".") if path else ():
-            owner = getattr(owner, name)
+        owner = _at(self.node, path)
         cls = type(owner)
         self.guards.cls(path, cls)
         # type(self) cannot be made to lie, but its name can.
@@ -100,7 +112,7 @@ class Recorder:
         except AttributeError as error:
             self.guards.absent(path, name)
             raise AttributeError(str(error)) from None  # from the hook's line, not from ours
-        return self._value(path, name, value)
+        return self.held(path, name, value)
 
     def assign(self, path: str, name: str, value: Any) -> None:
         """Set a memory; nothing else may be set."""
@@ -138,9 +150,10 @@ class Recorder:
                 raise Untraceable(f"calls {name}, a {type(function).__name__}")
             self.scope.read(function, type(owner))
             return types.MethodType(function, self.stand_in(path))
-        return self._value(path, name, value)
+        return self.held(path, name, value)
 
-    def _value(self, owner: str, name: str, value: Any) -> Any:
+    def held(self, owner: str, name: str, value: Any) -> Any:
+        """What an attribute that is no method is to the hooks."""
         path = f"{owner}.{name}" if owner else name
         if not isinstance(value, bool) and isinstance(value, int | float | torch.Tensor):
             if path not in self._attributes:
@@ -160,8 +173,31 @@ class Recorder:
                 "surrogate.Surrogate"
             )
         if isinstance(value, torch.nn.Module):
-            raise Untraceable(f"uses the module {path} ({type(value).__name__})")
+            return self._linear_map(path, value)
         raise Untraceable(f"reads {path}, a {type(value).__name__}, which may change unseen")
+
+    def _linear_map(self, path: str, module: torch.nn.Module) -> "_LinearMap":
+        """What plays a module that is a linear map."""
+        reason = why_no_map(module)
+        if reason is not None:
+            raise Untraceable(f"uses the module {path} ({type(module).__name__}), {reason}")
+        self.guards.fact(_reason_at(path), None)
+        return _LinearMap(self, path)
+
+    def through(self, path: str, value: Any) -> Symbol:
+        """What a linear map makes of a state, by a leaf: another input of the step."""
+        expression = value.expression if type(value) is Symbol else None
+        states = [name for name, state in self.leaves.items() if state is expression]
+        if not states:
+            kind = type(_at(self.node, path)).__name__
+            raise Untraceable(
+                f"uses the module {path} ({kind}) on what is no memory as the step began"
+            )
+        mapped = Mapped(path, states[0])
+        if mapped not in self.mapped:
+            number = len(self.inputs) + len(self.mapped)
+            self.mapped[mapped] = leaf(f"x{number}", self.pool)
+        return value.wrap(self.mapped[mapped])
 
     def _surrogate(self, path: str, function: Any) -> Any:
         self._check_forward(path, function)
@@ -218,6 +254,39 @@ class _StandIn:
 
     def __delattr__(self, name: str) -> None:
         raise Untraceable(f"deletes self.{name}")
+
+
+class _LinearMap:
+    """Plays a linear map in the hooks: gives its parameters, and takes a memory."""
+
+    def __init__(self, recorder: Recorder, path: str) -> None:
+        self._recorder, self._path = recorder, path
+
+    def __call__(self, state: Any) -> Symbol:
+        return self._recorder.through(self._path, state)
+
+    def parameters(self) -> Iterator[Any]:
+        """As they are for a trace."""
+        for name in ("weight", "bias"):
+            found = getattr(self, name)
+            if found is not None:
+                yield found
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in ("weight", "bias"):
+            raise Untraceable(f"reads {self._path}.{name}, of a module")
+        recorder, path = self._recorder, self._path
+        return recorder.held(path, name, getattr(_at(recorder.node, path), name))
+
+
+def _reason_at(path: str) -> Any:
+    return lambda node: why_no_map(_at(node, path))
+
+
+def _at(node: Any, path: str) -> Any:
+    for name in path.split(".") if path else ():
+        node = getattr(node, name)
+    return node
 
 
 def _kind(value: Any) -> str:

@@ -151,6 +151,7 @@ def _is_replayable(call: Call, ready: Ready) -> bool:
     layout = Layout(ready.x_seqs[0])
     return (
         ready.enlarged is None
+        and not ready.couplings
         and not call.node.kept_states
         and call.node.save == "auto"
         and call.node.is_replayable

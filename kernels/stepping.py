@@ -14,7 +14,7 @@ from torch._C._dynamo import eval_frame
 
 from . import capture, replay
 from .backend import choose
-from .call import Call
+from .call import Call, Ready
 
 __all__ = ["is_counted", "stepped"]
 
@@ -50,6 +50,8 @@ def stepped(node: Any, inputs: Sequence[Any]) -> Tensor | None:
     if callable(eval_frame.get_eval_frame_callback()):
         return None  # it would compile the engine's own functions
     call = Call(node, inputs)
+    if isinstance(call.ready, Ready) and call.ready.couplings:
+        return None  # a product for each step is most of it, and it is the same one
     row = choose(node, "auto", inputs[0].device, call)
     if row.engine is None or row.name in _SLOWER:
         return None

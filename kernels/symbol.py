@@ -14,6 +14,7 @@ __all__ = [
     "FUNCTIONS",
     "METHODS",
     "Context",
+    "Shape",
     "Symbol",
     "combine",
     "condition",
@@ -138,6 +139,11 @@ class Symbol(torch.Tensor):
             raise Untraceable("asks for the dtype of a truth value made a number")
         return torch.float64 if self.context.double else torch.float32
 
+    @property
+    def shape(self) -> "Shape":  # type: ignore[override]
+        """That of all data."""
+        return Shape()
+
     def __getattribute__(self, name: str) -> Any:
         if name in METHODS:
             return lambda *args, **kwargs: METHODS[name](self, *args, **kwargs)
@@ -187,7 +193,25 @@ class Symbol(torch.Tensor):
 
 _OWN = frozenset(
     ("expression", "context", "single", "fixed", "boolean", "operand", "wrap", "lift", "spike")
-) | {"change", "forbid", "__torch_function__", "dtype", "__class__", "__dict__"}
+) | {"change", "forbid", "__torch_function__", "dtype", "shape", "__class__", "__dict__"}
+
+
+class Shape:
+    """The shape of the data, of which nothing can be known but that all data has the same."""
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is Shape:
+            return True
+        raise Untraceable(_unknown("Tensor", "shape"))
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise Untraceable(_unknown("Tensor", "shape"))
+
+    def __iter__(self, *_: Any) -> NoReturn:
+        raise Untraceable(_unknown("Tensor", "shape"))
+
+    __getitem__ = __len__ = __str__ = __repr__ = __add__ = __radd__ = __format__ = __iter__
+    __hash__ = None  # type: ignore[assignment]
 
 
 def first_symbol(values: Any) -> Symbol:

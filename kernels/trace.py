@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 from . import functions as functions
 from .expression import Expression
 from .guards import Guards
-from .recorder import Recorder
+from .recorder import Mapped, Recorder
 from .symbol import RANDOM, Symbol
 from .transforms import is_transformed
 from .uniform import Uniform, UniformTensor
@@ -39,13 +39,14 @@ class Trace:
     """One step of a node.
 
     Arguments:
-        inputs: Leaves of the inputs.
+        inputs: Leaves of the inputs, then of what comes of the maps.
         states: Name and leaf of each state.
         new_states: Each state after the step, in the same order.
         spike: The output.
         parameters: What stays the same at every step, with the leaf that stands for it.
         guards: What the trace took for granted.
         codes: The code that ran, by which a trace that was checked is known again.
+        maps: The linear maps that states go through before the step.
     """
 
     inputs: tuple[Expression, ...]
@@ -55,6 +56,12 @@ class Trace:
     parameters: tuple[tuple[Uniform, Expression], ...]
     guards: Guards
     codes: frozenset[types.CodeType] = frozenset()
+    maps: tuple[Mapped, ...] = ()
+
+    @property
+    def n_inputs(self) -> int:
+        """The number of inputs that are given to the step."""
+        return len(self.inputs) - len(self.maps)
 
 
 def trace(
@@ -103,13 +110,14 @@ def _once(
         # Whatever a step raises, running it eagerly raises it again, where the user sees it.
         raise located(error) from error
     return Trace(
-        recorder.inputs,
+        (*recorder.inputs, *recorder.mapped.values()),
         tuple(recorder.leaves.items()),
         tuple(outputs[1:]),
         outputs[0],
         tuple(recorder.parameters),
         recorder.guards,
         frozenset(recorder.scope.codes),
+        tuple(recorder.mapped),
     )
 
 

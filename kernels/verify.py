@@ -11,9 +11,12 @@ from torch._C._functorch import is_functorch_wrapped_tensor
 from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack
 from torch._subclasses.fake_tensor import FakeTensor
 
-from . import torch_program
+from . import coupling, torch_program
+from .engine import Engine
 from .layout import Layout
+from .linear_map import make_map
 from .program import Program, compile_trace
+from .step_loop import couple
 from .trace import Trace, clean
 from .trace import trace as retrace
 from .untraceable import Untraceable, located
@@ -24,8 +27,15 @@ STEPS, BATCH, ELEMENTS = 3, 6, 30_000
 # Both sides compute in float64; a wrong line is wrong by far more.
 TOLERANCE = 1e-6
 
+ENGINE = Engine(
+    torch_program.forward,
+    torch_program.backward,
+    torch_program.why_not,
+    new_saved=torch_program.new_saved,
+)
+
 Compiled = Callable[[Sequence[int], Sequence[int]], Program]
-Checked = set[tuple[str, frozenset[types.CodeType]]]
+Checked = set[tuple[Any, ...]]
 _CHECKED: "weakref.WeakKeyDictionary[type, Checked]" = weakref.WeakKeyDictionary()
 
 
@@ -47,7 +57,8 @@ def verify(node: Any, trace: Trace, compiled: Compiled) -> None:
         try:
             stand_in = twin(node)
             program = compiled((), _learnable(stand_in, trace))
-            key = (program.text, trace.codes)
+            kinds = tuple(type(module) for module in _maps(node, trace))
+            key = (program.text, trace.codes, *trace.maps, *kinds)
             if key not in checked:
                 _compare(stand_in, trace, program)
                 _compare_shaken(node, trace, program)
@@ -64,7 +75,7 @@ def _compare_shaken(node: Any, trace: Trace, program: Program) -> None:
     other = twin(node, shake=True)
     try:
         names = tuple(name for name, _ in trace.states)
-        again = retrace(other, names, len(trace.inputs))
+        again = retrace(other, names, trace.n_inputs)
     except Untraceable:
         return
     if _forward(again) == _forward(trace):
@@ -121,16 +132,27 @@ def _concrete(tensor: Tensor) -> Tensor:
 
 
 def _compare(node: Any, trace: Trace, program: Program) -> None:
+    for module in _maps(node, trace):
+        for name, weight in module.named_parameters():
+            module._parameters[name] = weight.detach().double().requires_grad_()
     parameters = [uniform.evaluate(node) for uniform, _ in trace.parameters]
     x_seqs, states = _inputs(node, trace, parameters)
     known = [p for p in node.parameters() if p.requires_grad]
     known += [b for b in node.buffers() if b.requires_grad]
     hooks, wanted = _by_hooks(node, trace, x_seqs, states, known)
-    values, found = _by_program(program, x_seqs, states, parameters, known)
+    couplings, weights = coupling.bind(
+        trace.maps, [name for name, _ in trace.states], node, len(parameters)
+    )
+    values, found = _by_program(program, couplings, x_seqs, states, [*parameters, *weights], known)
     if not all(map(_close, hooks, values)):
         raise Untraceable("gives other values than the program made of it")
     if not all(map(_close_where_finite, wanted, found)):
         raise Untraceable("has other gradients than the program made of it")
+
+
+def _maps(node: Any, trace: Trace) -> list[Any]:
+    """The modules that are linear maps of states."""
+    return coupling.modules(trace.maps, node)
 
 
 def _inputs(
@@ -138,7 +160,9 @@ def _inputs(
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Inputs and states of several sizes; every other state is as after a reset."""
     known = [*parameters, *(node.get_reset_value(name) for name, _ in trace.states)]
-    shape = torch.broadcast_shapes(*(p.shape for p in known if isinstance(p, Tensor)))
+    shapes: list[Sequence[int]] = [p.shape for p in known if isinstance(p, Tensor)]
+    shapes += [make_map(m)(m.weight, m.bias).step_shape() for m in _maps(node, trace)]
+    shape = torch.broadcast_shapes(*shapes)
     batch = max(2, min(BATCH, ELEMENTS // max(1, shape.numel())))
     generator = torch.Generator().manual_seed(0)
 
@@ -153,7 +177,7 @@ def _inputs(
         apart = torch.arange(batch).reshape(-1, *[1] * len(shape)) % 2
         return (reset + draw() * apart).requires_grad_()
 
-    return [draw(STEPS).requires_grad_() for _ in trace.inputs], [
+    return [draw(STEPS).requires_grad_() for _ in range(trace.n_inputs)], [
         start(name) for name, _ in trace.states
     ]
 
@@ -172,17 +196,20 @@ def _by_hooks(
 
 def _by_program(
     program: Program,
+    couplings: tuple[coupling.Coupling, ...],
     x_seqs: list[Tensor],
     states: list[Tensor],
     parameters: list[Any],
     known: list[Tensor],
 ) -> tuple[list[Tensor], list[Tensor]]:
+    wanted = (*program.differentiated, *(i for c in couplings for i in c.weights))
+    engine, program = couple(ENGINE, program, couplings, wanted)
     layout = Layout(x_seqs[0])
     with torch.no_grad():
-        outputs, last, saved = torch_program.forward(program, layout, x_seqs, states, parameters)
+        outputs, last, saved = engine.forward(program, layout, x_seqs, states, parameters)
         cotangents = [_weights(value) for value in (outputs[0], *last)]
         inputs = {i: x_seqs[i] for i in program.saved_inputs}
-        x_grads, state_grads, totals = torch_program.backward(
+        x_grads, state_grads, totals = engine.backward(
             program, layout, cotangents[:1], cotangents[1:], saved, inputs, parameters
         )
     learned = [parameters[i] for i in program.differentiated]

@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.modules import batchnorm, conv, pooling
 
-from .. import base
+from .. import base, kernels
 from ..base.entry import current_fold
 from ..base.location import Location
 
@@ -77,6 +77,7 @@ def _check_of(module: nn.Module) -> Any:
     return _check_rank if type(module) in _RANKS else None
 
 
+@kernels.only_checks
 def _check_rank(module: nn.Module, inputs: tuple[Any, ...]) -> None:
     ranks = _RANKS[type(module)]
     x = inputs[0] if inputs else None
@@ -88,6 +89,7 @@ def _check_rank(module: nn.Module, inputs: tuple[Any, ...]) -> None:
     )
 
 
+@kernels.only_checks
 def _check_features(module: Any, inputs: tuple[Any, ...]) -> None:
     x = inputs[0] if inputs else None
     if not isinstance(x, Tensor) or x.dim() == 0 or x.shape[-1] == module.in_features:
