@@ -29,27 +29,31 @@ COMPOSED = {
     "MaskedPSN": (lambda: neuron.MaskedPSN(2, 4), "it sums over the steps of a sequence at once"),
     "SlidingPSN": (lambda: neuron.SlidingPSN(2), "it sums over the steps of a sequence at once"),
     "SLSTM": (lambda: neuron.SLSTM(3, 4), r"uses the module lstm_cell \(LSTMCell\)"),
-    "SConv2dLSTM": (lambda: neuron.SConv2dLSTM(1, 2, 3), r"uses the module conv \(Conv2d\)"),
+    "SConv2dLSTM": (
+        lambda: neuron.SConv2dLSTM(1, 2, 3),
+        "uses torch.cat, which has no elementwise",
+    ),
     "MPBNLIFNode": (
         lambda: neuron.MPBNLIFNode(out_features=3),
         r"uses the module vbn \(BatchNorm1d\)",
     ),
-    "dense RLeaky": (
-        lambda: neuron.RLeaky(0.5, linear_features=3),
-        r"uses the module recurrent \(Linear\)",
-    ),
-    "convolutional RSynaptic": (
-        lambda: neuron.RSynaptic(0.5, 0.5, conv2d_channels=2, kernel_size=3),
-        r"uses the module recurrent \(Conv2d\)",
-    ),
-    "dense LIF": (
-        lambda: rnn.RecurrentLIFNode(nn.Linear(3, 3)),
-        r"uses the module recurrent \(Linear\)",
+    "deep LIF": (
+        lambda: rnn.RecurrentLIFNode(nn.Sequential(nn.Linear(3, 3))),
+        r"uses the module recurrent \(Sequential\), which is none of torch's own nn.Linear",
     ),
     "inhibited Leaky": (
         lambda: neuron.Leaky(0.5, inhibition=True),
         "winner .* a kernel sees one neuron at a time",
     ),
+}
+
+# What is an elementwise step after a product, which test_coupled.py compares with the lines.
+COUPLED = {
+    "dense RLeaky": lambda: neuron.RLeaky(0.5, linear_features=3),
+    "convolutional RSynaptic": lambda: neuron.RSynaptic(
+        0.5, 0.5, conv2d_channels=2, kernel_size=3
+    ),
+    "dense LIF": lambda: rnn.RecurrentLIFNode(nn.Linear(3, 3)),
 }
 
 # Which the table cannot show: it takes steps only, and gives two outputs in training mode.
@@ -68,6 +72,12 @@ def test_every_neuron_has_a_row_or_a_reason():
 def test_what_is_composed_says_so(name):
     make, reason = COMPOSED[name]
     assert re.search(reason, kernels.why_not(make(), "torch"))
+
+
+@pytest.mark.parametrize("name", COUPLED)
+def test_what_hears_itself_is_fused_step_by_step(engine, name):
+    reason = kernels.why_not(COUPLED[name](), engine)
+    assert "hears spk through recurrent" in reason if engine == "torch" else reason is None
 
 
 @pytest.mark.parametrize("training", [True, False])

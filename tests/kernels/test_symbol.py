@@ -140,3 +140,37 @@ def test_casts_keep_or_refuse():
     for build in (x.double, x.half, x.int, wide.float, (x > 0).int, lambda: x.to("cpu")):
         with pytest.raises(Untraceable, match="casts to|not known beforehand"):
             build()
+
+
+def test_shapes_of_data_are_equal_and_nothing_else_is_known_of_them():
+    x, y = symbol(), symbol("y")
+    assert x.shape == y.shape
+    assert not x.shape != (x + y).shape  # noqa: SIM202
+    for ask in (
+        lambda: x.shape == torch.Size([2]),
+        lambda: x.shape == (2, 3),
+        lambda: torch.Size([2]) != x.shape,
+        lambda: x.shape[0],
+        lambda: len(x.shape),
+        lambda: tuple(x.shape),
+        lambda: x.shape.numel(),
+        lambda: f"{x.shape}",
+        lambda: (*x.shape,),
+    ):
+        with pytest.raises(Untraceable, match="asks for the shape of the data"):
+            ask()
+
+
+def test_a_step_may_compare_shapes_but_make_nothing_of_one():
+    class Made(neuron.IFNode):
+        def neuronal_charge(self, x):
+            self.v = self.v + x + torch.zeros(x.shape)
+
+    class Checked(neuron.IFNode):
+        def neuronal_charge(self, x):
+            if x.shape != self.v.shape:
+                raise ValueError("another shape")
+            self.v = self.v + x
+
+    assert "zeros(): argument 'size'" in traced(Made()).reason
+    assert traced(Checked()).reason is None

@@ -55,7 +55,7 @@ def test_weights_learn_unless_told_otherwise(make, feedback):
 def test_one_to_one_is_part_of_the_kernel():
     assert kernels.why_not(neuron.RLeaky(0.8, all_to_all=False), "torch") is None
     dense = kernels.why_not(neuron.RLeaky(0.8, linear_features=3), "torch")
-    assert "uses the module recurrent (Linear)" in dense
+    assert "hears spk through recurrent, step by step" in dense
 
 
 def test_any_neuron_hears_itself_by_the_mixin():
