@@ -20,7 +20,8 @@ class Feedback(TracedModule):
         F[t] = g(S[t-1]) \quad\text{(} g \text{ a linear map or a convolution)}
 
     It comes before the neuron's class, whose charge then reads :meth:`feedback`. One to one it
-    is part of the kernel; through a module the neuron runs step by step.
+    is part of the kernel. Through torch's own ``nn.Linear``, or ``nn.Conv1d`` to ``nn.Conv3d``,
+    each step of a sequence is a product and a kernel; through any other module it is the lines.
 
     State:
         spk: the spikes of the last step, [N, \*]; 0 before the first.

@@ -23,8 +23,8 @@ class RLeaky(Feedback, SpikingNeuron):
             (1 - R[t])\, H[t] \quad\text{('zero': input and feedback are swallowed)},\quad
             H[t] \quad\text{('none')}
 
-    :math:`F` is linear or a convolution (``all_to_all``), or the product with V, one to one, which
-    runs inside the kernel.
+    :math:`F` is linear or a convolution (``all_to_all``), which runs before each step's kernel, or
+    the product with V, one to one, which runs inside it.
 
     Arguments:
         beta: Decay :math:`\beta` of the membrane per step, in [0, 1]: a number, a tensor that

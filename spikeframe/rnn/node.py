@@ -22,7 +22,8 @@ class Recurrent(Feedback):
         feedback: A number, tensor or nn.Parameter, with which each neuron's own spike is
             multiplied, one to one: that is part of the kernel. Or a module that maps spikes
             [N, \*] to inputs [N, \*], such as ``nn.Linear(F, F)`` or ``nn.Conv2d(C, C, 3,
-            padding=1)``: then the neuron runs step by step.
+            padding=1)``: these two are a product and a kernel for each step, any other module
+            the neuron's own lines.
         args: As the neuron takes them.
         kwargs: As the neuron takes them.
     State:
