@@ -15,7 +15,7 @@ from ..base.entry import fold
 __all__ = ["fold", "is_static", "one_step", "repeat", "unfold"]
 
 # The views that repeat a step over time; the walk to the step ends at any other node.
-_REPEATING_VIEWS = ("ExpandBackward0", "UnsqueezeBackward0")
+_REPEATING_VIEWS = ("ExpandBackward0", "PermuteBackward0", "UnsqueezeBackward0")
 
 
 def unfold(outputs: Any, x_seq: Tensor) -> Any:
@@ -44,7 +44,14 @@ def repeat(outputs: Any, steps: int) -> Any:
     r"""[N, \*] -> [T, N, \*] as a static sequence, for a tensor or a tuple of them."""
     if isinstance(outputs, tuple):
         return tuple(repeat(output, steps) for output in outputs)
-    return outputs.expand(steps, *outputs.shape)
+    if not outputs.requires_grad or outputs.is_contiguous():
+        return outputs.expand(steps, *outputs.shape)
+    # The backward sums over time into a contiguous tensor: of dimensions in the order in which
+    # they are stored, that has the layout of the step, such as channels last.
+    stored = sorted(range(outputs.dim()), key=outputs.stride, reverse=True)
+    back = [0, *(stored.index(i) + 1 for i in range(outputs.dim()))]
+    ordered = outputs.permute(stored)
+    return ordered.expand(steps, *ordered.shape).permute(back)
 
 
 def _repeats(x_seq: Tensor, base: Tensor) -> bool:

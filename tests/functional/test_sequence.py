@@ -64,6 +64,28 @@ def test_repeat_is_static_for_tensors_and_tuples():
     assert all(map(is_static, repeat((x, (x, x)), 4)[1]))
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (0, 2, 3, 1), (3, 1, 0, 2)])
+def test_the_gradient_of_what_is_repeated_lies_as_it_does(order):
+    stored = torch.rand(3, 4, 5, 2, dtype=torch.double)
+    leaf = stored.permute([order.index(i) for i in range(4)]).requires_grad_()
+    x = leaf * 1
+    grads = []
+    x.register_hook(grads.append)
+    x_seq = repeat(x, 6)
+    assert is_static(x_seq)
+    assert torch.equal(x_seq, x.expand(6, *x.shape))
+    weights = torch.rand(6, 3, 4, 5, 2, dtype=torch.double)
+    weights = weights.permute([0, *(order.index(i) + 1 for i in range(4))])
+    (x_seq * weights).sum().backward()
+    torch.testing.assert_close(grads[0], weights.sum(0))
+    assert grads[0].stride() == x.stride()
+    x = leaf * 1
+    assert one_step(repeat(x, 6)) is x
+    assert torch.autograd.gradgradcheck(
+        lambda x: repeat(x, 2) ** 2, x.detach()[:1, :2, :2].requires_grad_()
+    )
+
+
 @pytest.mark.parametrize(
     "expand",
     [lambda x: x.expand(4, *x.shape), lambda x: x.unsqueeze(0).expand(4, -1, -1)],
