@@ -24,6 +24,8 @@ def mark_spikes(spikes: Tensor) -> Tensor:
 def are_spikes(x: Tensor) -> bool:
     """Whether a tensor, or what it is a view of, was marked and has not been changed since."""
     for tensor in (x, x._base):
-        if tensor is not None and getattr(tensor, _MARK, None) == tensor._version:
+        mark = getattr(tensor, _MARK, None)
+        # A tensor of inference has no version, and never a mark.
+        if tensor is not None and mark is not None and mark == tensor._version:
             return True
     return False

@@ -31,6 +31,14 @@ def test_a_marked_view_marks_the_tensor_it_shows_whole():
     assert not are_spikes(y)
 
 
+@torch.inference_mode()
+def test_a_tensor_of_inference_is_never_marked():
+    x = torch.ones(4, 6)
+    assert not are_spikes(mark_spikes(x))
+    net = nn.Sequential(neuron.IFNode(step_mode="m"), layer.MaxPool1d(2, step_mode="m"))
+    assert torch.equal(net(torch.full((3, 1, 2, 4), 2.0)), torch.ones(3, 1, 2, 2))
+
+
 @pytest.mark.parametrize("step_mode", ["s", "m"])
 @pytest.mark.parametrize("case", NEURONS, ids=str)
 def test_what_is_marked_is_zeros_and_ones(case, step_mode):
