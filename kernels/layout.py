@@ -5,6 +5,8 @@ import copy
 import torch
 from torch import Tensor
 
+from .pages import LARGE, in_large_pages
+
 __all__ = ["Layout"]
 
 
@@ -27,6 +29,9 @@ class Layout:
         self.strides = step.stride() if _is_dense(step) else _contiguous_strides(step.shape)
         self._shape = (self.steps, *self.shape)
         self._strides = (self.size, *self.strides)
+        # A captured graph may know its sizes by name only.
+        known = type(self.size) is int and type(self.steps) is int
+        self._is_large = known and self.steps * self.size * like.element_size() >= LARGE
 
     def single(self) -> "Layout":
         """That of a sequence of a single step."""
@@ -37,9 +42,10 @@ class Layout:
     def sequence(self, dtype: torch.dtype | None = None, steps: int | None = None) -> Tensor:
         """A new sequence, its steps one after another, in the input's dtype by default."""
         shape = self._shape if steps is None else (steps, *self.shape)
-        return torch.empty_strided(
+        made = torch.empty_strided(
             shape, self._strides, dtype=dtype or self.dtype, device=self.device
         )
+        return in_large_pages(made) if self._is_large else made
 
     def step(self) -> Tensor:
         """A new step, in the precision of states."""
