@@ -8,6 +8,7 @@ from .eager import check_sequences, loop_over_time
 from .event_driven import event_linear, input_major
 from .guards import finds_like_torch
 from .mappable import only_checks
+from .pooling import max_pool2d
 from .recompute import check_save
 from .replay import replayed
 from .stepping import is_counted, stepped
@@ -27,6 +28,7 @@ __all__ = [
     "input_major",
     "is_counted",
     "loop_over_time",
+    "max_pool2d",
     "only_checks",
     "replayed",
     "stepped",

@@ -5,9 +5,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 
 from .event_product import DTYPES, density, most_dense, run_times, transposed_times
+from .watched import TENSORS, is_plain, is_watched
 
 __all__ = ["event_linear", "input_major", "is_input_major"]
 
@@ -19,8 +19,6 @@ LEAST_WORK_OF_FEW, FEW_ROWS = 2**17, 64
 
 # Laying out a weight input by input first costs as much as some products of so many rows.
 ROWS_TO_LAY_OUT = 256
-
-_TENSORS = (Tensor, torch.nn.Parameter)
 
 
 def event_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor | None:
@@ -64,7 +62,7 @@ def is_input_major(weight: Tensor) -> bool:
 
 def _serves(x: Any, weight: Any, bias: Any) -> bool:
     """Whether a call is one for the kernel, as far as can be told without reading values."""
-    if type(x) is not Tensor or type(weight) not in _TENSORS or weight.dim() != 2 or x.dim() < 1:
+    if type(x) is not Tensor or type(weight) not in TENSORS or weight.dim() != 2 or x.dim() < 1:
         return False
     columns, inner = shape = weight.shape
     work, dtype = x.numel() * columns, x.dtype
@@ -72,37 +70,17 @@ def _serves(x: Any, weight: Any, bias: Any) -> bool:
         return False
     if work < LEAST_WORK and (x.numel() > FEW_ROWS * inner or weight.stride() != (1, columns)):
         return False
-    if not (is_plain(weight, dtype) and is_plain(x, dtype) and x.stride(-1) == 1):
+    if not (weight.dtype is dtype and is_plain(weight) and is_plain(x) and x.stride(-1) == 1):
         return False
     if bias is not None and not (
-        type(bias) in _TENSORS
+        type(bias) in TENSORS
         and bias.shape == shape[:1]
         and bias.stride(0) == 1
-        and is_plain(bias, dtype)
+        and bias.dtype is dtype
+        and is_plain(bias)
     ):
         return False
     return not is_watched()
-
-
-def is_plain(tensor: Tensor, dtype: torch.dtype) -> bool:
-    """Whether a kernel reads of a tensor's memory what torch reads of the tensor."""
-    return (
-        tensor.dtype is dtype
-        and tensor.is_cpu
-        and tensor.layout is torch.strided
-        and not tensor.is_neg()
-    )
-
-
-def is_watched() -> bool:
-    """Whether somebody is to see torch's operations: a mode, a transform, autocast."""
-    return (
-        torch._C._len_torch_dispatch_stack() > 0
-        or torch._C._len_torch_function_stack() > 0
-        or torch._C._functorch.peek_interpreter_stack() is not None
-        or forward_ad._current_level >= 0
-        or torch.is_autocast_enabled("cpu")
-    )
 
 
 def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor | None:
@@ -174,4 +152,4 @@ def _weight_grad(rows: Tensor, x: Tensor, weight: Tensor) -> Tensor:
 def _is_ordered(x: Tensor, rows: Tensor, weight: Tensor) -> bool:
     """Whether a kernel can read what autograd hands back: hooks may have made it anew."""
     plain = type(x) is Tensor and type(rows) is Tensor and x.stride(1) == 1
-    return plain and is_plain(x, weight.dtype) and is_plain(rows, weight.dtype)
+    return plain and x.dtype is rows.dtype is weight.dtype and is_plain(x) and is_plain(rows)

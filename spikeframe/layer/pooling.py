@@ -1,7 +1,8 @@
 """Pooling and unpooling over steps or sequences."""
 
-from torch import nn
+from torch import Tensor, nn
 
+from .. import kernels
 from .wrapper import StatelessLayer
 
 __all__ = [
@@ -123,7 +124,20 @@ class MaxPool1d(_MaxPool, _Lines, nn.MaxPool1d):
     """
 
 
-class MaxPool2d(_MaxPool, _Planes, nn.MaxPool2d):
+class _SideBySide(nn.MaxPool2d):
+    """torch's max pool, by a kernel of our own where windows lie side by side."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The largest of each window."""
+        window = _pair(self.kernel_size)
+        plain = _pair(self.padding) == (0, 0) and _pair(self.dilation) == (1, 1)
+        if not plain or _pair(self.stride) != window or self.return_indices or self.ceil_mode:
+            pooled: Tensor = super().forward(input)
+            return pooled
+        return kernels.max_pool2d(input, window)
+
+
+class MaxPool2d(_MaxPool, _Planes, _SideBySide):
     """``torch.nn.MaxPool2d`` with step modes; its arguments, and ``step_mode``.
 
     Shape:
@@ -259,3 +273,10 @@ class MaxUnpool3d(_MaxUnpool, _Volumes, nn.MaxUnpool3d):
             [T, N, C, D, H, W] when it is 'm'.
         output_size: [D, H, W], or that of the whole output.
     """
+
+
+def _pair(size: Size) -> tuple[int, int]:
+    if isinstance(size, int):
+        return size, size
+    height, width = size if len(size) == 2 else (size[0], size[0])
+    return height, width
