@@ -25,6 +25,9 @@ def serves(parameters: Values) -> bool:
 class WrittenLaunch:
     """Runs one program on tensors that lie as a layout says, again and again.
 
+    Its ``apply`` goes from parameters, inputs and first states (tensors, or numbers that are
+    those of all neurons) to the spikes and the states after the last step.
+
     Arguments:
         program: The program.
         layout: How sequences and states lie.
@@ -36,18 +39,15 @@ class WrittenLaunch:
         self, program: Program, layout: Layout, parameters: Values, strides: Sequence[Strides]
     ) -> None:
         launch = cpp.Launch(program, layout, parameters)
-        self._apply: Callable[..., Any] = _forward(program, layout, launch, strides)
+        self.apply: Callable[..., Sequence[Tensor]] = _forward(program, layout, launch, strides)
         if program.backward is not None:
-            passes = self._apply, _backward(program, layout, launch, strides)
+            passes = self.apply, _backward(program, layout, launch, strides)
             names = dict(zip(("forward", "backward"), map(staticmethod, passes), strict=True))
-            self._apply = type("_Written", (torch.autograd.Function,), names).apply  # type: ignore[attr-defined]
-
-    def run(
-        self, x_seqs: Sequence[Tensor], states: Values, parameters: Values
-    ) -> tuple[Tensor, Sequence[Tensor]]:
-        r"""Spikes [T, N, \*] and the states after the last step; the first may be numbers."""
-        spikes, *last = self._apply(parameters, *x_seqs, *states)
-        return spikes, last
+            function: Any = type("_Written", (torch.autograd.Function,), names)
+            # Its own ``apply`` unwraps what torch.func has left behind, and calls this one.
+            self.apply = super(torch.autograd.Function, function).apply
+            # Its nodes in the graph look for this function at every backward, among others.
+            function._backward_cls.apply = passes[1]
 
 
 def _forward(
@@ -57,16 +57,15 @@ def _forward(
     ctx = [] if program.backward is None else ["ctx"]
     x_seqs, states = _names("x", program.n_inputs), _names("v", program.n_states)
     text = Written([*ctx, "parameters", *x_seqs, *states])
-    last = [text.local(f"{text.bind(layout.step)}()") for _ in states]
-    outputs = [text.local(f"{text.bind(layout.sequence)}()") for _ in range(program.n_outputs)]
-    saved = [text.local(f"{text.bind(layout.saved)}({kind!r})") for kind in program.saved]
+    new = _New(text, layout, x_seqs[0])
+    last = [text.local(new.step()) for _ in states]
+    outputs = [text.local(new.sequence()) for _ in range(program.n_outputs)]
+    saved = [text.local(new.saved(kind)) for kind in program.saved]
     ready = text.local(_usual(text, launch, "forward", strides))
-    writes = [*outputs, *saved]
-    _call(text, ready, launch, "parameters", x_seqs, states, last, writes)
+    _call(text, ready, "parameters", x_seqs, states, last, [*outputs, *saved])
     if ctx:
         kept = [*saved, *(x_seqs[i] for i in program.saved_inputs)]
         text.line(f"ctx.save_for_backward({', '.join(kept)})")
-        text.line(f"ctx.given = {_tuple([f'type({state}) is not float' for state in states])}")
         text.line("ctx.parameters, ctx.backward_ran = parameters, False")
         text.line("ctx.set_materialize_grads(False)")
     return text.function(_tuple([*outputs, *last]))
@@ -79,7 +78,7 @@ def _backward(
     grads, states = _names("g", program.n_outputs), _names("c", program.n_states)
     text = Written(["ctx", *grads, *states])
     text.line("ctx.backward_ran = True")
-    text.line(f"{text.bind(fused.check_backward)}({', '.join([*grads, *states])})")
+    _check(text, [*grads, *states])
     kept = _names("k", program.n_saved + len(program.saved_inputs))
     text.line(f"{_tuple(kept)} = ctx.saved_tensors")
     usual = (layout.size, *layout.strides)
@@ -91,11 +90,52 @@ def _backward(
     match_step = text.bind(layout.match_step)
     for state in states:
         text.line(f"{state} = 0.0 if {state} is None else {match_step}({state})")
-    step, sequence = map(text.bind, (layout.step, layout.sequence))
-    first = [text.local(f"{step}() if ctx.given[{i}] else None") for i in range(len(states))]
-    x_grads = [text.local(f"{sequence}()") for _ in range(program.n_inputs)]
-    _call(text, ready, launch, "ctx.parameters", [*grads, *kept], states, first, x_grads)
+    new = _New(text, layout, grads[0])
+    at = 1 + program.n_inputs
+    wanted = [f"ctx.needs_input_grad[{at + i}]" for i in range(len(states))]
+    first = [text.local(f"{new.step()} if {each} else None") for each in wanted]
+    x_grads = [text.local(new.sequence()) for _ in range(program.n_inputs)]
+    _call(text, ready, "ctx.parameters", [*grads, *kept], states, first, x_grads)
     return text.function(_tuple(["None", *x_grads, *first]))
+
+
+def _check(text: Written, grads: Sequence[str]) -> None:
+    """Ask what ``fused.check_backward`` asks, and call it where it will raise."""
+    functorch, grad = torch._C._functorch, text.bind(torch.is_grad_enabled)
+    batched = text.bind(functorch.is_legacy_batchedtensor)
+    wrong = [f"{grad}()", f"{text.bind(functorch.peek_interpreter_stack)}() is not None"]
+    wrong += [f"{name} is not None and {batched}({name})" for name in grads]
+    check = f"{text.bind(fused.check_backward)}({', '.join(grads)})"
+    text.line(f"if {' or '.join(wrong)}: {check}")
+
+
+class _New:
+    """Python that makes tensors as a layout does, from one of its dtype at hand.
+
+    What dtype and device are need not be said then, which takes a third of the time.
+    """
+
+    def __init__(self, text: Written, layout: Layout, like: str) -> None:
+        self._text, self._layout, self._like = text, layout, like
+
+    def sequence(self) -> str:
+        layout = self._layout
+        return self._empty((layout.steps, *layout.shape), (layout.size, *layout.strides))
+
+    def step(self) -> str:
+        layout = self._layout
+        if layout.precision == layout.dtype:
+            return self._empty(tuple(layout.shape), layout.strides)
+        return f"{self._text.bind(layout.step)}()"
+
+    def saved(self, kind: str) -> str:
+        if kind != "bit":
+            return self.sequence()
+        return f"{self._text.bind(self._layout.saved)}('bit')"
+
+    def _empty(self, shape: Strides, strides: Strides) -> str:
+        place = f"{self._text.bind(shape)}, {self._text.bind(strides)}"
+        return f"{self._like}.new_empty_strided({place})"
 
 
 def _ready(
@@ -137,7 +177,6 @@ def _usual(text: Written, launch: cpp.Launch, name: str, strides: Sequence[Strid
 def _call(
     text: Written,
     ready: str,
-    launch: cpp.Launch,
     parameters: str,
     reads: Sequence[str],
     before: Sequence[str],
@@ -151,7 +190,7 @@ def _call(
         pointers.append(f"0 if {end} is None else {end}.data_ptr()")
     pointers += [f"{name}.data_ptr()" for name in writes]
     starts = [f"{start} if type({start}) is float else 0.0" for start in before]
-    numbers = ", ".join([f"*{text.bind(launch.numbers)}({parameters})", *starts])
+    numbers = ", ".join([f"*{parameters}", *starts])
     packed = f"{ready}.pack_pointers({', '.join(pointers)}), {ready}.pack_numbers({numbers})"
     text.line(f"{ready}.kernel({ready}.sizes, {packed})")
 

@@ -158,8 +158,9 @@ class Guards:
             terms += facts.write(text, path, places)
         for namespace, names in self._names.values():
             for name, value in names.items():
-                now = f"{text.bind(namespace)}.get({name!r}, {text.bind(ABSENT)})"
-                terms.append(f"{now} is {text.bind(value)}")
+                place = text.bind(namespace)
+                now = f"{place}[{name!r}] is {text.bind(value)}"
+                terms.append(f"{name!r} not in {place}" if value is ABSENT else now)
         for (cls, name), found in self._chains.items():
             now = f"{text.bind(cls)}.__dict__.get({name!r}, {text.bind(ABSENT)})"
             terms.append(f"{now} is {text.bind(found)}")
@@ -225,8 +226,8 @@ class _Owner:
             cls = text.local(f"type({place})")
             for name, then in self.of_class.items():
                 terms.append(f"{reading(cls, name)} is {text.bind(then)}")
-            names = text.bind(self.of_class.keys())
-            terms.append(f"{names}.isdisjoint({place}.__dict__.keys())")
+            own = text.local(f"{place}.__dict__")
+            terms += [f"{name!r} not in {own}" for name in self.of_class]
         terms += [f"not {reading(place, name)}" for name in self.empty]
         terms += [f"not hasattr({place}, {name!r})" for name in self.absent]
         return terms

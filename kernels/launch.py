@@ -38,17 +38,26 @@ class Launch:
             else _Passes(engine, program, layout)
         )
 
-    def run(
-        self, x_seqs: Sequence[Tensor], states: Values, parameters: tuple[Tensor | float, ...]
-    ) -> tuple[Tensor, Sequence[Tensor]]:
-        r"""Spikes [T, N, \*] and the states after the last step; the first may be numbers."""
+    def apply(
+        self, parameters: tuple[Tensor | float, ...], *values: Tensor | float
+    ) -> Sequence[Tensor]:
+        r"""Spikes [T, N, \*] and the states after the last step.
+
+        Arguments:
+            parameters: The parameters.
+            values: The inputs, then the first states: tensors, or numbers, that of all neurons.
+        """
+        n = self.program.n_inputs
+        x_seqs, states = values[:n], values[n:]
         if self.program.backward is None:
             outputs, last, _ = self.passes.forward(x_seqs, states, parameters)
-            return outputs[0], last
+            return (*outputs, *last)
         given = [state for state in states if type(state) is not float]
         tensors = [parameters[i] for i in self.tensors]
-        spikes, *last = _Differentiable.apply(self, states, parameters, *x_seqs, *given, *tensors)
-        return spikes, last
+        results: Sequence[Tensor] = _Differentiable.apply(
+            self, states, parameters, *x_seqs, *given, *tensors
+        )
+        return results
 
 
 class _Passes:

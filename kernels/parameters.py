@@ -17,7 +17,7 @@ Values = tuple[Tensor | float, ...]
 class Parameters:
     """Evaluates the parameters of a trace for a node.
 
-    What is computed from numbers alone is computed again only where one of them is another
+    What is computed from numbers alone (all of it, where ``are_numbers``) is computed again only where one of them is another
     object than at the last call; what is computed from tensors, always: autograd follows it.
 
     Arguments:
@@ -36,6 +36,7 @@ class Parameters:
         self.paths = tuple(sorted(paths))
         self._numbers = _reader(self.paths)
         self._changed = evaluator([self._uniforms[i] for i in self._changing])
+        self.are_numbers = not self._changing
         # Both at once, for another thread may be doing the same.
         self.last: tuple[tuple[Any, ...] | None, Values] = (None, ())
 

@@ -71,6 +71,12 @@ class Program:
         """Number of saved values."""
         return len(self.saved)
 
+    @property
+    def is_binary(self) -> bool:
+        """Whether the spike is a truth value as a number, so 0 or 1 whatever comes in."""
+        made = {line.target: line.op for line in self.forward.lines}
+        return made.get(str(self.forward.results[0])) == "float"
+
     @cached_property
     def without_backward(self) -> "Program":
         """The program that gives the same outputs and states and saves nothing."""

@@ -25,6 +25,7 @@ from .written import Written, reading
 __all__ = ["replayed", "run"]
 
 Values = Sequence[Tensor | float]
+Apply = Callable[..., Sequence[Tensor]]
 
 # Calls of a node that are kept: a batch and the last of an epoch, in training and without.
 MOST_KEPT = 4
@@ -50,14 +51,17 @@ def run(engine: Engine, call: Call, at_once: bool = False) -> Tensor:
     return spikes
 
 
-def replayed(node: Any, inputs: Sequence[Any]) -> Tensor | None:
+def replayed(node: Any, inputs: Sequence[Any], in_backward: bool = True) -> Tensor | None:
     r"""The spikes [T, N, \*] of a call like an earlier one, or None where there was none.
 
     Arguments:
         node: The node, whose states become those after the last step.
         inputs: The sequences [T, N, \*].
+        in_backward: Also where a backward is under way.
     """
     if torch.compiler.is_compiling() or callable(eval_frame.get_eval_frame_callback()):
+        return None
+    if not in_backward and torch._C._current_graph_task_id() != -1:
         return None
     for replay in KEPT.get(node, ()):
         spikes = replay.run(node, inputs)
@@ -82,6 +86,9 @@ def _keep(engine: Engine, node: Any, ready: Ready, at_once: bool) -> None:
 class Replay:
     """What the questions about one call were answered by.
 
+    Its ``run`` goes from a node and its inputs to the spikes, and leaves the states in the node;
+    it gives None where the call is not like that one.
+
     Arguments:
         engine: What ran it.
         node: The node, to which no reference is held.
@@ -91,48 +98,29 @@ class Replay:
 
     def __init__(self, engine: Engine, node: Any, ready: Ready, kind: Any) -> None:
         self.kind = kind
-        self._engine, self._known, self._names = engine, ready.known, ready.names
-        self._layout = Layout(ready.x_seqs[0])
-        self._has_lines = any(map(self._layout.has_lines, ready.x_seqs))
+        new = _New(engine, ready)
+        self.launches = new.launches
+        self.run = _written_out(node, ready, new)
+
+
+class _New:
+    """Makes what runs the program for what needs a gradient."""
+
+    def __init__(self, engine: Engine, ready: Ready) -> None:
+        self._engine, self._known = engine, ready.known
+        self.layout = Layout(ready.x_seqs[0])
+        self._has_lines = any(map(self.layout.has_lines, ready.x_seqs))
         self._strides = [x_seq.stride() for x_seq in ready.x_seqs]
-        self._brought = _written_out(node, ready, self._layout)
-        self._kinds = tuple(map(_kind, ready.parameters))
-        self._tensors = [i for i, kind in enumerate(self._kinds) if kind is not None]
-        self.launches: dict[tuple[int, ...] | None, Launch | WrittenLaunch] = {}
+        self.launches: dict[tuple[int, ...] | None, Apply] = {}
 
-    def run(self, node: Any, inputs: Sequence[Any]) -> Tensor | None:
-        """The spikes, or None where the call is not like that one."""
-        brought = self._brought(node, inputs)
-        if brought is None:
-            return None
-        states, numbers = brought
-        parameters = self._known.parameters.given(numbers, node)
-        if self._tensors and tuple(map(_kind, parameters)) != self._kinds:
-            return None
-        wanted = self._wanted(inputs, states, parameters) if torch.is_grad_enabled() else None
-        launch = self.launches.get(wanted) or self._new_launch(wanted, parameters)
-        if launch is None:
-            return None
-        spikes, last = launch.run(inputs, states, parameters)
-        for name, state in zip(self._names, last, strict=True):
-            node._memories[name] = state
-        return spikes
+    def launch(self, wanted: tuple[int, ...] | None, parameters: Values) -> Apply | None:
+        """From parameters, inputs and states to spikes and states; None where it cannot.
 
-    def _wanted(
-        self, inputs: Sequence[Tensor], states: Values, parameters: Values
-    ) -> tuple[int, ...] | None:
-        """The parameters that need a gradient; None where nothing does."""
-        wanted = tuple([i for i in self._tensors if parameters[i].requires_grad])  # type: ignore[union-attr]
-        if wanted or any(x.requires_grad for x in inputs):
-            return wanted
-        is_state = any(type(s) is not float and s.requires_grad for s in states)  # type: ignore[union-attr]
-        return wanted if is_state else None
-
-    def _new_launch(
-        self, wanted: tuple[int, ...] | None, parameters: Values
-    ) -> Launch | WrittenLaunch | None:
-        """What runs the program for what needs a gradient; None where the engine cannot."""
-        layout, engine = self._layout, self._engine
+        Arguments:
+            wanted: The parameters that need a gradient; None where nothing does.
+            parameters: Those of a call.
+        """
+        layout, engine = self.layout, self._engine
         rounded = wanted is not None and layout.dtype.itemsize == 2
         program = self._known.program((), wanted, rounded)
         if engine.prepare(program, layout.dtype, parameters) is not None:
@@ -142,8 +130,8 @@ class Replay:
             launch = WrittenLaunch(program, layout, parameters, self._strides)
         else:
             launch = Launch(engine, program, layout, parameters)
-        self.launches[wanted] = launch
-        return launch
+        self.launches[wanted] = launch.apply
+        return launch.apply
 
 
 def _is_replayable(call: Call, ready: Ready) -> bool:
@@ -163,25 +151,78 @@ def _is_replayable(call: Call, ready: Ready) -> bool:
 
 
 def _written_out(
-    node: Any, ready: Ready, layout: Layout
-) -> Callable[[Any, Sequence[Any]], tuple[list[Tensor | float], tuple[Any, ...]] | None]:
-    """The function of a node and its inputs that gives the states and the attributes it reads.
+    node: Any, ready: Ready, new: _New
+) -> Callable[[Any, Sequence[Any]], Tensor | None]:
+    """The function of a node and its inputs that gives its spikes and puts its states.
 
     It gives None unless the inputs lie as these do, the node runs by the same backend, no
     transform is under way, the trace holds, and the states are where such a call takes them.
     """
     text = Written(("node", "inputs"), CHANGED)
-    names = [f"x{i}" for i in range(len(ready.x_seqs))]
-    text.require([f"len(inputs) == {len(names)}"])
-    text.line(f"({', '.join(names)},) = inputs")
-    for name, x_seq in zip(names, ready.x_seqs, strict=True):
+    x_seqs = [f"x{i}" for i in range(len(ready.x_seqs))]
+    text.require([f"len(inputs) == {len(x_seqs)}"])
+    text.line(f"({', '.join(x_seqs)},) = inputs")
+    for name, x_seq in zip(x_seqs, ready.x_seqs, strict=True):
         text.require(_is_like(text, name, x_seq.shape, x_seq.stride(), x_seq.dtype, x_seq.device))
     text.require(_is_set_like(text, node))
     terms, places = ready.known.guards.write(text, node)
     text.require(terms, last=f"{text.bind(ready.known.guards.are_equal)}(node)")
-    states = [_state(text, name, layout) for name in ready.names]
-    numbers = [_attribute(places, path) for path in ready.known.parameters.paths]
-    return text.function(f"([{', '.join(states)}], ({''.join(n + ', ' for n in numbers)}))")
+    memories = text.local("node._memories")
+    states = [_state(text, memories, name, new.layout) for name in ready.names]
+    parameters = _parameters(text, ready, places)
+    launch = _launch(text, ready, new, parameters, x_seqs, states)
+    text.require([f"{launch} is not None"])
+    text.settle()
+    last = [f"{memories}[{name!r}]" for name in ready.names]
+    values = ", ".join([parameters, *x_seqs, *states])
+    text.line(f"({', '.join(['spikes', *last])},) = {launch}({values})")
+    if ready.known.program((), None).is_binary:
+        # Who keeps it may keep bits, until it is changed in place.
+        mark = reading("spikes", node.spikes_mark)
+        text.line(f"if not spikes.is_inference(): {mark} = spikes._version")
+    return text.function("spikes")
+
+
+def _parameters(text: Written, ready: Ready, places: dict[str, str]) -> str:
+    """A local variable for the parameters: those of the last call, if no number is another."""
+    known = ready.known.parameters
+    numbers = [text.local(_attribute(places, path)) for path in known.paths]
+    given = f"{text.bind(known.given)}(({''.join(n + ', ' for n in numbers)}), node)"
+    if known.are_numbers and numbers:
+        seen, parameters = text.locals(f"{text.bind(known)}.last", 2)
+        same = " and ".join([f"{n} is {seen}[{i}]" for i, n in enumerate(numbers)])
+        text.line(f"if not ({seen} and {same}): {parameters} = {given}")
+    else:
+        parameters = text.local(given)
+    kinds = tuple(map(_kind, ready.parameters))
+    if any(kind is not None for kind in kinds):
+        now = f"(*map({text.bind(_kind)}, {parameters}),)"
+        text.require([f"{now} == {text.bind(kinds)}"])
+    return parameters
+
+
+def _launch(
+    text: Written,
+    ready: Ready,
+    new: _New,
+    parameters: str,
+    x_seqs: Sequence[str],
+    states: Sequence[str],
+) -> str:
+    """A local variable for what runs the call, by what of it needs a gradient."""
+    tensors = tuple([i for i, p in enumerate(ready.parameters) if isinstance(p, Tensor)])
+    learned = "()"
+    if tensors:
+        which = f"i for i in {text.bind(tensors)} if {parameters}[i].requires_grad"
+        learned = text.local(f"tuple([{which}])")
+    needs = [f"{name}.requires_grad" for name in x_seqs]
+    needs += [f"type({name}) is not float and {name}.requires_grad" for name in states]
+    grad = text.bind(torch.is_grad_enabled)
+    wanted = text.local(f"{learned} if {grad}() and ({' or '.join([learned, *needs])}) else None")
+    launches = text.bind(new.launches)
+    return text.local(
+        f"{launches}.get({wanted}) or {text.bind(new.launch)}({wanted}, {parameters})"
+    )
 
 
 def _is_like(
@@ -192,22 +233,33 @@ def _is_like(
     dtype: torch.dtype,
     device: torch.device,
 ) -> list[str]:
-    """Whether a tensor lies as these say."""
+    """Whether a tensor lies as these say; one without strides raises what tells that it does not.
+
+    What torch.func has wrapped, and may have left so, has no memory of its own.
+    """
+    wrapped = text.bind(torch._C._functorch.is_functorch_wrapped_tensor)
+    here = "is_cpu" if device.type == "cpu" else f"device == {text.bind(device)}"
     return [
         f"type({name}) is {text.bind(Tensor)}",
         f"{name}.shape == {text.bind(shape)}",
         f"{name}.dtype is {text.bind(dtype)}",
-        f"{name}.layout is {text.bind(torch.strided)}",
         f"{name}.stride() == {text.bind(strides)}",
-        f"{name}.device == {text.bind(device)}",
+        f"{name}.{here}",
         f"not {name}.is_neg()",
+        f"not {wrapped}({name})",
     ]
 
 
 def _is_set_like(text: Written, node: Any) -> list[str]:
-    """Whether a node runs as it did, and nothing is under way that follows its own lines."""
-    default = text.bind(torch.get_default_dtype)
+    """Whether a node runs as it did, and nothing is under way that follows its own lines.
+
+    The methods that a replay does not go through are still those of the class.
+    """
+    skipped = {name: getattr(type(node), name) for name in node.skipped_methods}
+    default, cls, own = text.bind(torch.get_default_dtype), *text.locals("type(node), node.__dict__", 2)
     return [
+        *(f"{cls}.{name} is {text.bind(method)}" for name, method in skipped.items()),
+        *(f"{name!r} not in {own}" for name in skipped),
         f"node.backend == {node.backend!r}",
         "node.save == 'auto'",
         "not node.kept_states",
@@ -219,16 +271,15 @@ def _is_set_like(text: Written, node: Any) -> list[str]:
     ]
 
 
-def _state(text: Written, name: str, layout: Layout) -> str:
+def _state(text: Written, memories: str, name: str, layout: Layout) -> str:
     """A local variable for a state: a tensor in order, or the number it is to be filled with."""
-    state = text.local(f"node._memories[{name!r}]")
+    state = text.local(f"{memories}[{name!r}]")
     text.line(f"if type({state}) is not {text.bind(Tensor)}: {state} = node.fill_value({name!r})")
-    text.require([f"{state} is not None"])
-    terms = _is_like(text, state, layout.shape, layout.strides, layout.precision, layout.device)
     # A state whose history a backward has used needs a warning, which the long way gives.
-    history = text.local(f"getattr({state}, 'grad_fn', None)")
+    history = f"{state}.grad_fn"
     unused = f"({history} is None or getattr({history}, 'backward_ran', True) is False)"
-    text.require([unused, *terms], first=f"type({state}) is float")
+    terms = _is_like(text, state, layout.shape, layout.strides, layout.precision, layout.device)
+    text.require([*terms, unused], first=f"type({state}) is float")
     return state
 
 

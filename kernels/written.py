@@ -24,6 +24,7 @@ class Written:
     ) -> None:
         self._head = f"def function({', '.join(arguments)}):\n    try:\n"
         self._lines: list[str] = []
+        self._indent, self._tail = 8, "    except RAISING:\n        return None\n"
         self._names: dict[str, Any] = {"RAISING": raising}
 
     def bind(self, value: Any) -> str:
@@ -38,9 +39,20 @@ class Written:
         self.line(f"{name} = {expression}")
         return name
 
+    def locals(self, expression: str, count: int) -> list[str]:
+        """Local variables for what an expression gives as a tuple."""
+        names = [f"local{len(self._lines)}_{i}" for i in range(count)]
+        self.line(f"({', '.join(names)},) = {expression}")
+        return names
+
     def line(self, text: str) -> None:
         """A line of its own."""
-        self._lines.append(f"        {text}\n")
+        self._lines.append(f"{' ' * self._indent}{text}\n")
+
+    def settle(self) -> None:
+        """All requirements are met: what the lines from here on raise is raised."""
+        self._lines.append(self._tail)
+        self._indent, self._tail = 4, ""
 
     def require(self, terms: Sequence[str], first: str = "", last: str = "") -> None:
         """All of these must be true, or else ``first`` (asked before) or ``last``."""
@@ -51,7 +63,7 @@ class Written:
     def function(self, result: str) -> Callable[..., Any]:
         """The function, which gives the result of an expression."""
         self.line(f"return {result}")
-        text = f"{self._head}{''.join(self._lines)}    except RAISING:\n        return None\n"
+        text = f"{self._head}{''.join(self._lines)}{self._tail}"
         exec(text, self._names)
         return self._names["function"]
 

@@ -49,7 +49,7 @@ def check_stateful_call(module: nn.Module, *, replayable: bool = False) -> None:
     """
     if torch.compiler.is_compiling():
         return
-    in_backward = torch._C._current_graph_task_id() != -1 and not replayable
+    in_backward = not replayable and torch._C._current_graph_task_id() != -1
     transformed = torch._C._functorch.peek_interpreter_stack() is not None
     is_replica = module.__dict__.get("_is_replica", False)
     if not (in_backward or transformed or is_replica) or id(module) in _EXPLICIT.get():
@@ -83,10 +83,10 @@ def note_backward(module: nn.Module, *tensors: Tensor) -> None:
         module: What made the tensors; it is forgotten again by its ``reset`` and ``detach``.
         tensors: Its output and its states.
     """
-    if not _keeps_history(module):
+    if torch.compiler.is_compiling():
         return
     unaware = [t for t in tensors if t.grad_fn and not hasattr(t.grad_fn, "backward_ran")]
-    if not unaware:
+    if not unaware or not _keeps_history(module):
         return
     owner = weakref.ref(module)
 

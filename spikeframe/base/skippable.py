@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-__all__ = ["are_skippable", "skippable"]
+__all__ = ["are_skippable", "skippable", "skippable_names"]
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -20,6 +20,11 @@ def skippable(method: Method) -> Method:
     """
     _METHODS.setdefault(method.__name__, set()).add(method)
     return method
+
+
+def skippable_names() -> tuple[str, ...]:
+    """The names of these methods."""
+    return tuple(_METHODS)
 
 
 def are_skippable(module: Any) -> bool:

@@ -12,8 +12,8 @@ from .guard import check_stateful_call, note_backward
 from .location import Location, check_sequences
 from .memory import MemoryModule
 from .parameter import Scalar, check_flag, check_number, check_real
-from .skippable import are_skippable, skippable
-from .spikes import mark_spikes
+from .skippable import are_skippable, skippable, skippable_names
+from .spikes import MARK, mark_spikes
 
 __all__ = ["TracedModule", "check_real_input"]
 
@@ -66,6 +66,9 @@ class TracedModule(MemoryModule):
     replaceable: ClassVar[tuple[str, ...]] = ()
     """Attributes that take a module, a function or a number in turn."""
 
+    spikes_mark: ClassVar[str] = MARK
+    """The attribute by which the engine marks an output that it knows to be zeros and ones."""
+
     _equation_parameters: tuple[str, ...] = ()
 
     def __init__(
@@ -82,6 +85,7 @@ class TracedModule(MemoryModule):
         self.backend = backend
         self.save = "auto"
 
+    @skippable
     def multi_step_forward(self, x_seq: Tensor, *input_seqs: Any) -> Tensor:
         """The whole sequence, by the backend that ``backend`` names."""
         seqs = (x_seq, *input_seqs)
@@ -101,6 +105,12 @@ class TracedModule(MemoryModule):
 
     def forward(self, x: Tensor, *inputs: Any) -> Tensor:
         r"""Spikes of one step [N, \*] or of a sequence [T, N, \*], as ``step_mode`` says."""
+        if self.step_mode == "m":
+            spikes = kernels.replayed(self, (x, *inputs), in_backward=False)
+            if spikes is not None:
+                if self._records:
+                    self.forget_records()
+                return spikes
         check_stateful_call(self)
         self.check_input(x)
         entering = dict(self._memories)
@@ -173,6 +183,11 @@ class TracedModule(MemoryModule):
         see every call.
         """
         return are_skippable(self)
+
+    @property
+    def skipped_methods(self) -> tuple[str, ...]:
+        """The methods that such a call does not go through, as long as they are these."""
+        return skippable_names()
 
     @property
     def backend(self) -> str:
@@ -293,6 +308,7 @@ class TracedModule(MemoryModule):
                 "net.float(), or pass float64 inputs"
             )
 
+    @skippable
     def check_input(self, x: Any) -> None:
         """Raise a TypeError unless the input is a real tensor."""
         check_real_input(self, x)

@@ -28,7 +28,7 @@ def test_a_large_call_takes_the_threads_of_now(monkeypatch):
     asked = []
     monkeypatch.setattr(torch, "get_num_threads", lambda: asked.append(1) or 2)
     for _ in range(2):
-        assert torch.equal(written.run([x_seq], [0.0], parameters)[0], expected)
+        assert torch.equal(written.apply(parameters, x_seq, 0.0)[0], expected)
     assert len(asked) == 2
 
 
@@ -59,7 +59,7 @@ def test_the_forward_is_the_same(layout, start):
     written, long, parameters = launches_of(x_seq, wanted=False)
     v = Layout(x_seq).step().fill_(0.25) if start == "tensor" else start
     (expected,), (v_last,), _ = long.forward([x_seq], [v], parameters)
-    spikes, (last,) = written.run([x_seq], [v], parameters)
+    spikes, last = written.apply(parameters, x_seq, v)
     assert torch.equal(spikes, expected)
     assert torch.equal(last, v_last)
     assert (spikes.stride(), last.stride()) == (expected.stride(), v_last.stride())
@@ -86,7 +86,7 @@ def test_the_backward_is_the_same(layout, cotangent):
     for state_grad in (None, torch.ones_like(last)):
         (x_grad,), (v_grad,), _ = long.backward(grads, [state_grad], saved, [], parameters)
         x, first = x_seq.detach().requires_grad_(), v.clone().requires_grad_()
-        found, (v_found,) = written.run([x], [first], parameters)
+        found, v_found = written.apply(parameters, x, first)
         assert torch.equal(found, spikes)
         if state_grad is None:
             results = torch.autograd.grad(found, (x, first), grads)
@@ -100,7 +100,7 @@ def test_the_backward_is_the_same(layout, cotangent):
 def test_a_state_that_is_a_number_has_no_gradient():
     x_seq = sequence((5, 7)).requires_grad_()
     written, _, parameters = launches_of(x_seq.detach(), wanted=True)
-    spikes, (last,) = written.run([x_seq], [0.0], parameters)
+    spikes, last = written.apply(parameters, x_seq, 0.0)
     assert spikes.grad_fn.backward_ran is False
     last.sum().backward()
     assert spikes.grad_fn.backward_ran is True
@@ -115,8 +115,8 @@ def test_other_numbers_are_what_runs():
     for scale in (1.0, 0.5, 1.0):
         given = tuple(scale * number for number in parameters)
         (expected,), (last,), _ = long.forward([x_seq], [0.0], given)
-        results.append(written.run([x_seq], [0.0], given))
+        results.append(written.apply(given, x_seq, 0.0))
         assert torch.equal(results[-1][0], expected)
-        assert torch.equal(results[-1][1][0], last)
-    assert not torch.equal(results[0][1][0], results[1][1][0])
-    assert torch.equal(results[0][1][0], results[2][1][0])
+        assert torch.equal(results[-1][1], last)
+    assert not torch.equal(results[0][1], results[1][1])
+    assert torch.equal(results[0][1], results[2][1])

@@ -34,7 +34,7 @@ def test_spikes_and_states_are_those_of_the_lines(start):
     launch, parameters = launch_of(node, x_seq, wanted=False)
     node.backend, node.v = "eager", 0.25
     for _ in range(2):
-        spikes, last = launch.run((x_seq,), [start], parameters)
+        spikes, *last = launch.apply(parameters, x_seq, start)
         assert not spikes.requires_grad
         node.v = 0.25
         assert torch.equal(spikes, node(x_seq))
@@ -50,7 +50,7 @@ def test_gradients_are_those_of_the_lines(is_tensor):
         wanted = [x_seq, node.w, *([v] if is_tensor else [])]
         if fused:
             launch, parameters = launch_of(node, x_seq, wanted=True)
-            spikes, (last,) = launch.run((x_seq,), [v], parameters)
+            spikes, last = launch.apply(parameters, x_seq, v)
         else:
             node.backend, node.v = "eager", v
             spikes, last = node(x_seq), node.v
@@ -63,12 +63,12 @@ def test_gradients_are_those_of_the_lines(is_tensor):
 def test_a_node_of_the_graph_knows_whether_a_backward_ran():
     node, x_seq = make(), sequence((2, 3)).requires_grad_()
     launch, parameters = launch_of(node, x_seq, wanted=True)
-    spikes, (last,) = launch.run((x_seq,), [0.0], parameters)
+    spikes, last = launch.apply(parameters, x_seq, 0.0)
     assert last.grad_fn is spikes.grad_fn
     assert spikes.grad_fn.backward_ran is False
     spikes.sum().backward(retain_graph=True)
     assert last.grad_fn.backward_ran is True
-    again, _ = launch.run((x_seq,), [last.detach()], parameters)
+    again, _ = launch.apply(parameters, x_seq, last.detach())
     assert again.grad_fn.backward_ran is False
 
 
@@ -86,7 +86,7 @@ def test_gradients_that_nobody_asks_for_are_none():
     parameters = known.parameters(node)
     program = known.program((), ())
     launch = Launch(engine, program, Layout(x_seq), parameters)
-    spikes, (last,) = launch.run((x_seq,), [0.0], parameters)
+    spikes, last = launch.apply(parameters, x_seq, 0.0)
     spikes.sum().backward(retain_graph=True)
     last.sum().backward()
     assert [[grad is None for grad in given] for given, _ in seen] == [[False], [True]]
@@ -97,9 +97,9 @@ def test_gradients_that_nobody_asks_for_are_none():
 def test_other_parameters_of_the_same_kinds_are_what_runs():
     node, x_seq = make(), sequence((2, 3))
     launch, parameters = launch_of(node, x_seq, wanted=False)
-    first, _ = launch.run((x_seq,), [0.0], parameters)
+    first, _ = launch.apply(parameters, x_seq, 0.0)
     node.w = nn.Parameter(torch.tensor(2.0))
-    second, _ = launch.run((x_seq,), [0.0], traced(node).parameters(node))
+    second, _ = launch.apply(traced(node).parameters(node), x_seq, 0.0)
     node.backend = "eager"
     assert torch.equal(second, node(x_seq))
     assert not torch.equal(first, second)
