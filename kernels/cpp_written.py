@@ -45,7 +45,7 @@ class WrittenLaunch:
             names = dict(zip(("forward", "backward"), map(staticmethod, passes), strict=True))
             function: Any = type("_Written", (torch.autograd.Function,), names)
             # Its own ``apply`` unwraps what torch.func has left behind, and calls this one.
-            self.apply = super(torch.autograd.Function, function).apply
+            self.apply = super(torch.autograd.Function, function).apply  # type: ignore[misc]
             # Its nodes in the graph look for this function at every backward, among others.
             function._backward_cls.apply = passes[1]
 

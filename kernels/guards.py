@@ -165,7 +165,9 @@ class Guards:
             now = f"{text.bind(cls)}.__dict__.get({name!r}, {text.bind(ABSENT)})"
             terms.append(f"{now} is {text.bind(found)}")
         for name, keys in self._keys.items():
-            terms.append(f"(*{reading('node', name)},) == {text.bind(keys)}")
+            place = reading("node", name)
+            one = f"len({place}) == 1 and {keys[0]!r} in {place}" if len(keys) == 1 else ""
+            terms.append(one or f"(*{place},) == {text.bind(keys)}")
         same = text.bind(_same)
         for function, (code, _) in self._codes.items():
             terms.append(f"{text.bind(function)}.__code__ is {text.bind(code)}")

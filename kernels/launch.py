@@ -38,9 +38,7 @@ class Launch:
             else _Passes(engine, program, layout)
         )
 
-    def apply(
-        self, parameters: tuple[Tensor | float, ...], *values: Tensor | float
-    ) -> Sequence[Tensor]:
+    def apply(self, parameters: tuple[Tensor | float, ...], *values: Any) -> Sequence[Tensor]:
         r"""Spikes [T, N, \*] and the states after the last step.
 
         Arguments:

@@ -17,8 +17,9 @@ Values = tuple[Tensor | float, ...]
 class Parameters:
     """Evaluates the parameters of a trace for a node.
 
-    What is computed from numbers alone (all of it, where ``are_numbers``) is computed again only where one of them is another
-    object than at the last call; what is computed from tensors, always: autograd follows it.
+    What is computed from numbers alone (all of it, where ``are_numbers``) is computed again only
+    where one of them is another object than at the last call; what is computed from tensors,
+    always: autograd follows it.
 
     Arguments:
         uniforms: The parameters.

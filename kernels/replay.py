@@ -256,7 +256,8 @@ def _is_set_like(text: Written, node: Any) -> list[str]:
     The methods that a replay does not go through are still those of the class.
     """
     skipped = {name: getattr(type(node), name) for name in node.skipped_methods}
-    default, cls, own = text.bind(torch.get_default_dtype), *text.locals("type(node), node.__dict__", 2)
+    cls, own = text.locals("type(node), node.__dict__", 2)
+    default = text.bind(torch.get_default_dtype)
     return [
         *(f"{cls}.{name} is {text.bind(method)}" for name, method in skipped.items()),
         *(f"{name!r} not in {own}" for name in skipped),

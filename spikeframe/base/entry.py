@@ -117,7 +117,7 @@ def entered(forward: Forward) -> Forward:
         if type(inputs) is not tuple or (inputs and isinstance(inputs[0], Proxy)):
             return _one_operation(self, inputs, kwargs)
         if _CALLS.now is None:
-            return forward(self, *inputs, **kwargs)
+            return forward(self, *inputs, **kwargs) if kwargs else forward(self, *inputs)
         return _enter(self, _CALLS.now, forward, inputs, kwargs)
 
     return enter

@@ -110,7 +110,8 @@ class MemoryModule(nn.Module, StepModule):
 
     def get_reset_value(self, name: str) -> Any:
         """The value that the memory ``name`` takes at a reset."""
-        self._check_memory(name)
+        if name not in self._reset_values:
+            self._check_memory(name)
         return self._reset_values[name]
 
     def set_reset_value(self, name: str, value: Any) -> None:

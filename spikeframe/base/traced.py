@@ -105,7 +105,7 @@ class TracedModule(MemoryModule):
 
     def forward(self, x: Tensor, *inputs: Any) -> Tensor:
         r"""Spikes of one step [N, \*] or of a sequence [T, N, \*], as ``step_mode`` says."""
-        if self.step_mode == "m":
+        if self._step_mode == "m":
             spikes = kernels.replayed(self, (x, *inputs), in_backward=False)
             if spikes is not None:
                 if self._records:
@@ -217,7 +217,7 @@ class TracedModule(MemoryModule):
 
     def get_reset_value(self, name: str) -> Any:
         """The value that the memory ``name`` takes at a reset."""
-        value = super().get_reset_value(name)
+        value = MemoryModule.get_reset_value(self, name)
         if value is None and name in self.reset_parameters:
             value = getattr(self, self.reset_parameters[name])
             return 0.0 if value is None else value

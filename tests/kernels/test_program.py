@@ -35,6 +35,14 @@ class Adaptive(neuron.BaseNode):
         self.a = 0.8 * self.a + spike
 
 
+def test_a_spike_that_is_a_truth_value_is_told_from_others():
+    assert program(neuron.LIFNode()).is_binary
+    assert program(Adaptive()).is_binary
+    assert not program(
+        neuron.LIFNode(surrogate_function=surrogate.Sigmoid(spiking=False))
+    ).is_binary
+
+
 @pytest.mark.parametrize(("v_reset", "detach_reset"), RESETS)
 def test_plain_neurons_save_one_value_and_no_input(v_reset, detach_reset):
     options = {"v_reset": v_reset, "detach_reset": detach_reset}

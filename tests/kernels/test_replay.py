@@ -14,6 +14,7 @@ from spikeframe.kernels import replay
 from torch import nn
 
 from spikeframe import functional, kernels, neuron, surrogate
+from spikeframe.base.spikes import are_spikes
 
 LIF = NEURONS[1]
 CASES = [case for case in NEURONS if str(case) in ("LIF", "PLIF")]
@@ -405,6 +406,46 @@ def test_what_stands_before_the_kernel_sees_every_call(backend, name, method, wh
             node.reset()
             results.append([node(sequence((3, 5), seed=seed)), node.v])
         assert all(map(torch.equal, *results))
+
+
+@pytest.mark.parametrize("where", ["class", "instance"])
+@pytest.mark.parametrize("name", ["run_sequences", "multi_step_forward"])
+def test_what_comes_to_stand_between_later_is_seen(backend, name, where, monkeypatch):
+    made = type("Made", (neuron.LIFNode,), {"__doc__": "A neuron to be changed."})
+    node, x_seq = made(2.7, step_mode="m", backend=backend), sequence((3, 5)) * 2
+    warm(node, x_seq)
+    expected = node(x_seq)
+
+    def doubled(self, *args):
+        return 2 * getattr(neuron.LIFNode, name)(self, *args)
+
+    if where == "class":
+        monkeypatch.setattr(made, name, doubled)
+    else:
+        setattr(node, name, types.MethodType(doubled, node))
+    node.reset()
+    assert expected.any()
+    assert torch.equal(node(x_seq), 2 * expected)
+
+
+def test_what_torch_func_has_left_behind_goes_the_long_way(backend):
+    node, x_seq, left = node_of(backend), sequence((3, 5)).requires_grad_(), []
+    warm(node, x_seq)
+    torch.func.grad(lambda x: left.append(x) or x.sum())(x_seq.detach())
+    assert not is_replayed(node, left[0])
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, torch.enable_grad])
+def test_spikes_of_a_replay_are_marked_as_such(backend, mode):
+    node, x_seq = node_of(backend), sequence((3, 5)) * 2
+    with mode():
+        warm(node, x_seq)
+        spikes = kernels.replayed(node, (x_seq,))
+        assert spikes.is_inference() or are_spikes(spikes)
+        node.surrogate_function = surrogate.Sigmoid(spiking=False)
+        warm(node, x_seq)
+        values = kernels.replayed(node, (x_seq,))
+        assert values.is_inference() or not are_spikes(values)
 
 
 def test_what_is_saved_may_change_between_calls(backend):

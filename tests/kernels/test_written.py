@@ -38,3 +38,14 @@ def test_objects_are_bound_not_printed():
     text = Written([])
     assert text.function(text.bind(value))() is value
     assert text.bind(value) != text.bind(value)
+
+
+def test_what_is_raised_once_all_is_settled_is_raised():
+    text = Written(["a"], (AttributeError,))
+    text.require(["a.real > 0"])
+    text.settle()
+    first, second = text.locals("a.real, a.imag", 2)
+    function = text.function(f"{first} + {second} + a.missing")
+    assert function("no number") is None
+    with pytest.raises(AttributeError, match="missing"):
+        function(1)
