@@ -14,8 +14,9 @@ __all__ = ["Sample", "middle", "peak_bytes", "timed"]
 
 Action = Callable[[int], object]
 
-# A round of an action lasts at least this long, or it would be the clock that is measured.
-SECONDS = 0.004
+# A round of an action lasts at least this long, or it would be caches that are measured: those
+# which the other actions, and other processes, have emptied before.
+SECONDS = 0.04
 
 
 @dataclass(frozen=True)
