@@ -26,8 +26,10 @@ PROBE = 'extern "C" int probe() { return 1; }\n'
 # Below this many steps of neurons, waking a second thread costs more than it saves.
 SMALLEST_SHARE = 32768
 
-# A sequence of more bytes goes past the caches, which would not keep it for the next layer.
+# A sequence of more bytes goes past the caches, which would not keep it for the next layer. In
+# training, where three are written before the first is read again, they are full much sooner.
 MOST_CACHED = 2**21
+MOST_CACHED_IN_TRAINING = 2**18
 
 _FORKED: list[bool] = []
 if hasattr(os, "register_at_fork"):
@@ -223,9 +225,10 @@ class Launch:
         """
         program, layout = self._program, self._layout
         size, steps = layout.size, layout.steps
-        state = size * layout.precision.itemsize > MOST_CACHED
-        value = steps * size * layout.dtype.itemsize > MOST_CACHED
-        bit = -(-steps // 8) * size > MOST_CACHED
+        most = MOST_CACHED if program.backward is None else MOST_CACHED_IN_TRAINING
+        state = size * layout.precision.itemsize > most
+        value = steps * size * layout.dtype.itemsize > most
+        bit = -(-steps // 8) * size > most
         if name == "forward":
             saved = [bit if kind == "bit" else value for kind in program.saved]
             written = [value] * program.n_outputs + saved

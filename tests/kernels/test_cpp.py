@@ -25,6 +25,7 @@ pytestmark = pytest.mark.skipif(
 @pytest.mark.parametrize("most_cached", [0, 2**40])
 def test_both_ways_to_write_at_odd_sizes(dtype, most_cached, monkeypatch):
     monkeypatch.setattr(cpp, "MOST_CACHED", most_cached)
+    monkeypatch.setattr(cpp, "MOST_CACHED_IN_TRAINING", most_cached)
     for T, size in itertools.product((1, 2, 33), (1, 63, 1000, 1025, 4097)):
         compare("cpp", lif(), sequence((size,), T=T, dtype=dtype))
         compare("cpp", lif(surrogate_function=surrogate.Rect()), sequence((size,), T=T))
