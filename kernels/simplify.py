@@ -71,6 +71,8 @@ class _Folder:
             return a  # type: ignore[return-value]
         if op == "mul" and self._is(a, "one"):
             return b  # type: ignore[return-value]
+        if op == "div" and self._is(a, "one"):
+            return Line("", op, (1.0, b))  # type: ignore[arg-type]
         if op == "mul" and self._vanishes(a, b):
             return 0.0
         if op == "add" and not self._signed_zeros and 0.0 in (a, b):
@@ -132,9 +134,17 @@ def fuse(code: Code, loose: bool) -> Code:
     uses.update(code.results)
     made = {line.target: line for line in code.lines}
     exact = ancestors(code, _decisive(code)) if loose else set(made)
-    lines: dict[str, Line] = {}
+    lines, reciprocals = dict[str, Line](), dict[Operand, Operand]()
+    varying = set[Operand]()
     for line in code.lines:
-        lines[line.target] = _joined(line, lines, uses, exact)
+        if varying.intersection(line.operands) or any(map(_is_given, line.operands)):
+            varying.add(line.target)
+        joined = _joined(line, lines, uses, exact)
+        if line.target not in exact:
+            joined = _divided(joined, reciprocals)
+        if joined.op == "div" and joined.operands[0] == 1.0 and line.target in varying:
+            reciprocals[line.target] = joined.operands[1]
+        lines[line.target] = joined
     return prune(Code(tuple(lines.values()), code.results))
 
 
@@ -155,6 +165,23 @@ def _joined(line: Line, made: dict[str, Line], uses: Counter[Operand], exact: se
         if inner.op == "mul" and (masked or line.target not in exact):
             return Line(line.target, f"addcmul{sign}", (other, *inner.operands))
     return line
+
+
+def _divided(line: Line, reciprocals: dict[Operand, Operand]) -> Line:
+    """A quotient in place of a product with a reciprocal."""
+    quotients = {"mul": "div", "addcmul": "addcdiv", "addcmul-": "addcdiv-"}
+    if line.op not in quotients:
+        return line
+    *first, a, b = line.operands
+    for x, y in ((a, b), (b, a)):
+        if y in reciprocals:
+            return Line(line.target, quotients[line.op], (*first, x, reciprocals[y]))
+    return line
+
+
+def _is_given(operand: Operand) -> bool:
+    """Whether an operand is an input, a state, a saved value or a cotangent."""
+    return isinstance(operand, str) and operand[0] in "xvkgc"
 
 
 def _float(line: Line, made: dict[str, Line]) -> Line:

@@ -15,6 +15,7 @@ from .torch_operations import function, is_boolean
 
 __all__ = ["Tile"]
 
+Operand = str | float
 Operation = Callable[[int], object]
 
 
@@ -43,6 +44,8 @@ class Tile:
         self._casts: dict[str, Tensor] = {}
         self._pairs: dict[str, list[Tensor]] = {}
         self._trails: dict[str, Tensor] = {}
+        self._temporaries: dict[Operand, Tensor] = {}
+        self._free: dict[tuple[torch.dtype, torch.Size], list[Tensor]] = {}
         self._by_row = {o for line in plan.step for o in (line.target, *line.operands)}
         self._targets = {line.target for line in (*plan.before, *plan.step, *plan.after)}
         self._targets -= {
@@ -100,8 +103,7 @@ class Tile:
             self._rows[name] = []
             if name in plan.whole:
                 self._lay_trail(name, successor)
-        for line in (*plan.before, *plan.step, *plan.after):
-            self._allocate(line)
+        self._allocate_all()
         return [
             ([self._operation(line, self._whole) for line in plan.before], (0,)),
             (
@@ -134,17 +136,30 @@ class Tile:
             value = value.clone()
         self._rows[name][:] = [*left[1:], value] if self._backward else [value, *left[:-1]]
 
+    def _allocate_all(self) -> None:
+        """Memory for all values: the fewer buffers, the more of them are in the cache."""
+        plan = self.plan
+        lines, kept = (*plan.before, *plan.step, *plan.after), {*plan.results, *plan.next}
+        last = {o: i for i, line in enumerate(lines) for o in line.operands}
+        for i, line in enumerate(lines):
+            # What nobody reads any more makes room, for the result of this very line too.
+            for name in {o for o in line.operands if last[o] == i} - kept:
+                if name in self._temporaries:
+                    tensor = self._temporaries.pop(name)
+                    self._free.setdefault((tensor.dtype, tensor.shape), []).append(tensor)
+            self._allocate(line)
+
     def _allocate(self, line: Line) -> None:
         name, plan = line.target, self.plan
         if name in self._whole:
             return
         if name in plan.whole or line not in plan.step:
-            self._set(name, self._empty(line.op, self.steps, self.width))
+            self._set(name, self._temporary(line, self.steps, self.width))
         elif name in plan.next:
             self._pairs[name] = [self._empty("", self.width), self._empty("", self.width)]
             self._rows[name] = []
         else:
-            self._rows[name] = [self._empty(line.op, self.width)] * self.steps
+            self._rows[name] = [self._temporary(line, self.width)] * self.steps
 
     def _operation(self, line: Line, table: dict[str | float, list[Tensor]]) -> Operation:
         operands = [self._operand(table, o) for o in line.operands]
@@ -168,9 +183,18 @@ class Tile:
         self._whole.setdefault(name, [value])[0] = value
         self._rows.setdefault(name, [])[:] = [value] * self.steps
 
+    def _temporary(self, line: Line, *shape: int) -> Tensor:
+        """Memory for a value, which is another's once no line reads it any more."""
+        free = self._free.get((self._dtype(line.op), torch.Size(shape)))
+        tensor = free.pop() if free else self._empty(line.op, *shape)
+        self._temporaries[line.target] = tensor
+        return tensor
+
+    def _dtype(self, op: str) -> torch.dtype:
+        return torch.bool if is_boolean(op) else self._like.dtype
+
     def _empty(self, op: str, *shape: int) -> Tensor:
-        dtype = torch.bool if is_boolean(op) else self._like.dtype
-        return torch.empty(shape, dtype=dtype, device=self._like.device)
+        return torch.empty(shape, dtype=self._dtype(op), device=self._like.device)
 
 
 def _bind(f: Callable[..., object], operands: list[list[Tensor]], out: list[Tensor]) -> Operation:

@@ -68,6 +68,30 @@ def test_a_difference_compared_with_zero_is_a_comparison():
     assert fold(Code(lines, ("t1",)), ("value",)).lines == lines
 
 
+def test_a_product_with_a_reciprocal_is_a_quotient():
+    lines = (
+        Line("t0", "div", (1.0, "k0")),
+        Line("t1", "mul", ("t0", "g0")),
+        Line("t2", "mul", ("k1", "t0")),
+        Line("t3", "sub", ("t1", "t2")),
+    )
+    fused = fuse(Code(lines, ("t3",)), loose=True)
+    assert fused.lines == (
+        Line("t1", "div", ("g0", "k0")),
+        Line("t3", "addcdiv-", ("t1", "k1", "k0")),
+    )
+    assert not any(
+        line.op.startswith("addcdiv") for line in fuse(Code(lines, ("t3",)), False).lines
+    )
+    # One division for all neurons is less than one for each.
+    lines = (Line("t0", "div", (1.0, "p0")), Line("t1", "mul", ("g0", "t0")))
+    assert fuse(Code(lines, ("t1",)), loose=True).lines == lines
+    lines = (Line("t0", "div", ("p0", "k0")), Line("t1", "mul", ("g0", "t0")))
+    assert fuse(fold(Code(lines, ("t1",)), ("one",)), loose=True).lines == (
+        Line("t1", "div", ("g0", "k0")),
+    )
+
+
 def test_what_no_result_needs_is_dropped():
     lines = (Line("t0", "neg", ("x0",)), Line("t1", "abs", ("x0",)))
     assert prune(Code(lines, ("t1",))).lines == lines[1:]

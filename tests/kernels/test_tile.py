@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from spikeframe.kernels.program import Code, Line
 from spikeframe.kernels.schedule import schedule
 from spikeframe.kernels.tile import Tile
 from straight_line import PROGRAMS, evaluate, inputs
@@ -63,3 +64,25 @@ def test_a_value_that_nobody_set_is_an_error():
     tile = Tile(plan, 2, 5, torch.empty(()), backward=False)
     with pytest.raises(ValueError, match="is read before it is known"):
         tile.run([torch.zeros(5) for _ in names])
+
+
+def test_values_that_nobody_reads_any_more_make_room():
+    lines = [Line("t0", "add", ("x0", 1.0))]
+    lines += [Line(f"t{i}", "mul", (f"t{i - 1}", f"t{i - 1}")) for i in range(1, 6)]
+    lines += [Line("t6", "sub", ("v0", "t5")), Line("t7", "add", ("t6", "t0"))]
+    plan = schedule(Code(tuple(lines), ("t7", "t6")), ("v0",), 1, set())
+    made = []
+
+    class Counting(Tile):
+        def _empty(self, op, *shape):
+            made.append(super()._empty(op, *shape))
+            return made[-1]
+
+    tile, x = Counting(plan, 2, 5, torch.empty(()), backward=False), torch.rand(2, 5)
+    tile.read("x0", x)
+    tile.run([torch.ones(5)])
+    squares = (x + 1) ** 32
+    expected = torch.stack((1 - squares[0], 1 - squares[0] - squares[1])) + x + 1
+    torch.testing.assert_close(tile.value("t7"), expected)
+    # Of t0, which is read at the end again, of all squares, of the results.
+    assert sum(tensor.shape == (2, 5) for tensor in made) <= 3

@@ -173,7 +173,7 @@ def test_the_step_is_as_short_as_by_hand():
     assert [line.op for line in forward.step] == ["sub", "addcdiv", "float_ge", "sub", "mul"]
     backward = torch_program.backward_plan(known.program((), ()), kinds, frozenset())
     assert [line.op for line in backward.step] == ["addcmul", "mul"]
-    assert len(backward.before) == 8
+    assert len(backward.before) == 7
     assert len(backward.after) == 1
 
 
