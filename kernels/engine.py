@@ -10,7 +10,7 @@ from torch import Tensor
 from .layout import Layout
 from .program import Program
 
-__all__ = ["BACKENDS", "Backend", "Engine", "new_saved"]
+__all__ = ["BACKENDS", "Backend", "Engine", "new_saved", "parameter_grads"]
 
 Sequences = list[Tensor]
 
@@ -23,6 +23,23 @@ def _nothing(*call: Any) -> str | None:
 def new_saved(program: Program, layout: Layout) -> Sequences:
     """Empty tensors for what a program saves, as most engines keep it."""
     return [layout.saved(kind) for kind in program.saved]
+
+
+def parameter_grads(
+    program: Program, totals: Sequence[Tensor], parameters: Any
+) -> dict[int, Tensor]:
+    """The cotangents of parameters by their numbers, from those per neuron.
+
+    Arguments:
+        program: The program.
+        totals: Per neuron, of each parameter that it differentiates.
+        parameters: The parameters by their numbers.
+    """
+    wanted = {j: parameters[j] for j in program.differentiated}
+    return {
+        j: total.sum_to_size(parameter.shape).to(parameter.dtype)
+        for (j, parameter), total in zip(wanted.items(), totals, strict=True)
+    }
 
 
 @dataclass(frozen=True)

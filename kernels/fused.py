@@ -9,7 +9,7 @@ from torch import Tensor
 from . import coupling, eager, recompute, transforms
 from .cache import Traced, traced
 from .call import Call, Ready
-from .engine import Engine
+from .engine import Engine, parameter_grads
 from .layout import Layout
 from .program import Program
 from .step_loop import couple
@@ -148,9 +148,8 @@ class _Fused(torch.autograd.Function):
             kept[b:c],
             parameters,
         )
-        reduced: list[Tensor | None] = [None] * len(parameters)
-        for j, total in zip(program.differentiated, totals, strict=True):
-            reduced[j] = total.sum_to_size(parameters[j].shape).to(parameters[j].dtype)
+        found = parameter_grads(program, totals, parameters)
+        reduced = map(found.get, range(len(parameters)))
         return (None, None, None, *x_grads, *state_grads, *reduced)
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from . import cpp, fused
-from .engine import Engine
+from .engine import Engine, parameter_grads
 from .layout import Layout
 from .program import Program
 
@@ -121,9 +121,5 @@ class _Differentiable(torch.autograd.Function):
             grads[:n], grads[n:], saved[:k], saved[k : k + i], parameters, given
         )
         states = [grad for grad, is_tensor in zip(first, given, strict=True) if is_tensor]
-        reduced: dict[int, Tensor | None] = {}
-        if launch.tensors:
-            reduced = dict.fromkeys(launch.tensors)
-            for j, total in zip(program.differentiated, totals, strict=True):
-                reduced[j] = total.sum_to_size(parameters[j].shape).to(parameters[j].dtype)
-        return (None, None, None, *x_grads, *states, *reduced.values())
+        reduced = parameter_grads(program, totals, parameters)
+        return (None, None, None, *x_grads, *states, *map(reduced.get, launch.tensors))

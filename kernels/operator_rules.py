@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from .engine import parameter_grads
 from .operator import BACKWARD, FORWARD, LIBRARY, Spec
 from .program import Program
 from .transforms import FORWARD_MODE, SECOND, is_transformed
@@ -50,12 +51,10 @@ class _Differentiable(torch.autograd.Function):
         found = BACKWARD(
             used, kept[:a], kept[a:b], kept[b:c], tensors, *ctx.spec.arguments, *ctx.like
         )
-        totals = dict(zip(program.differentiated, found[n + m :], strict=True))
-        reduced = [
-            totals[i].sum_to_size(p.shape).to(p.dtype) if i in totals else None
-            for i, p in zip(ctx.spec.positions, tensors, strict=True)
-        ]
-        return (None, None, None, *found[: n + m], *reduced)
+        positions = ctx.spec.positions
+        parameters = dict(zip(positions, tensors, strict=True))
+        reduced = parameter_grads(program, found[n + m :], parameters)
+        return (None, None, None, *found[: n + m], *map(reduced.get, positions))
 
 
 def _refuse(program: Program, grads: Sequence[Tensor | None]) -> None:

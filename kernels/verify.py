@@ -12,7 +12,7 @@ from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack
 from torch._subclasses.fake_tensor import FakeTensor
 
 from . import coupling, torch_program
-from .engine import Engine
+from .engine import Engine, parameter_grads
 from .layout import Layout
 from .linear_map import make_map
 from .program import Program, compile_trace
@@ -213,7 +213,7 @@ def _by_program(
             program, layout, cotangents[:1], cotangents[1:], saved, inputs, parameters
         )
     learned = [parameters[i] for i in program.differentiated]
-    sums = [t.sum_to_size(p.shape).to(p.dtype) for t, p in zip(totals, learned, strict=True)]
+    sums = list(parameter_grads(program, totals, parameters).values())
     return [outputs[0], *last], [*x_grads, *state_grads, *_gradients(learned, known, sums)]
 
 
