@@ -170,7 +170,7 @@ def _check_sizes(module: Any, x: Tensor, sizes: tuple[tuple[str, str, int, str],
     for attribute, name, place, shape in sizes:
         size = getattr(module, attribute, None)
         # A lazy layer does not know its size yet.
-        if isinstance(size, int) and size not in (0, x.shape[place]):
+        if isinstance(size, int) and size != 0 and x.shape[place] != size:
             raise ValueError(
                 f"{Location(module)} takes {shape} with {name}={size}, got an input of shape "
                 f"{list(x.shape)}: make it with {attribute}={x.shape[place]}, or what is in front "

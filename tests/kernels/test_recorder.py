@@ -26,7 +26,7 @@ class Node(neuron.BaseNode):
         self.tau, self.n, self.flag, self.none = 2.0, 3, True, None
         self.pair, self.bend, self.wave = (1.0, "a"), torch.tanh, 1j
         self.w = nn.Parameter(torch.ones(3))
-        self.layer, self.notes = nn.Linear(1, 1), []
+        self.layer, self.notes = nn.Softmax(0), []
         self.double = lambda x: 2.0 * x
         self.primitive_function = surrogate.Sigmoid(spiking=False)
 
@@ -134,7 +134,7 @@ def test_what_is_not_there_raises_and_is_guarded(recorder):
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("layer", "uses the module layer .Linear."),
+        ("layer", "uses the module layer .Softmax., which is none of torch's own nn.Linear"),
         ("notes", "reads notes, a list, which may change unseen"),
         ("_memories", "reads _memories, a dict"),
     ],
