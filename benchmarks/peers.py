@@ -44,6 +44,8 @@ SHOWN = (
 MOST_SPREAD = 1.6
 # So much more than its own threads may the machine have to do: the last run is still counted.
 MOST_LOAD = 0.7
+# A few pages of a library may come from disk late; many are memory that had been swapped out.
+MOST_WAITED = 100
 # What rows must have in common with older ones to take their place.
 PLACE = ("workload", "machine", "device", "threads")
 
@@ -249,7 +251,7 @@ def why_not_kept(rows: list[Row], waited: int, most_load: float) -> str | None:
     load = float(str(rows[0]["load"]))
     if load > int(str(rows[0]["threads"])) + most_load:
         return f"the machine had a load of {load}"
-    if waited:
+    if waited > MOST_WAITED:
         return f"{waited} page faults waited for a disk"
     if not any(row["times_best_peer"] for row in rows):
         return "no peer took part (make peers installs them)"

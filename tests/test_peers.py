@@ -104,7 +104,8 @@ def test_rows_take_the_place_of_older_ones(script, tmp_path):
         ({"ms_80": "1.7"}, 0, "took 1.70 times as long as the fastest"),
         ({"load": "1.9"}, 0, "the machine had a load of 1.9"),
         ({"load": "1.9", "threads": 2}, 0, None),
-        ({}, 3, "3 page faults waited for a disk"),
+        ({}, 100, None),
+        ({}, 101, "101 page faults waited for a disk"),
         ({"times_best_peer": ""}, 0, "no peer took part"),
     ],
 )
