@@ -10,7 +10,7 @@ from .guards import finds_like_torch
 from .mappable import only_checks
 from .pooling import max_pool2d
 from .recompute import check_save
-from .replay import replayed
+from .replay import is_kept, replayed
 from .stepping import is_counted, stepped
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "finds_like_torch",
     "input_major",
     "is_counted",
+    "is_kept",
     "loop_over_time",
     "max_pool2d",
     "only_checks",

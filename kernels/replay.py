@@ -22,7 +22,7 @@ from .launch import Launch
 from .layout import Layout
 from .written import Written, reading
 
-__all__ = ["replayed", "run"]
+__all__ = ["is_kept", "replayed", "run"]
 
 Values = Sequence[Tensor | float]
 Apply = Callable[..., Sequence[Tensor]]
@@ -49,6 +49,11 @@ def run(engine: Engine, call: Call, at_once: bool = False) -> Tensor:
     if isinstance(ready, Ready) and _is_replayable(call, ready):
         _keep(engine, call.node, ready, at_once)
     return spikes
+
+
+def is_kept(node: Any) -> bool:
+    """Whether a call of a node is kept, so that another may be like it."""
+    return not torch.compiler.is_compiling() and node in KEPT
 
 
 def replayed(node: Any, inputs: Sequence[Any], in_backward: bool = True) -> Tensor | None:

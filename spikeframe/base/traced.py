@@ -105,12 +105,10 @@ class TracedModule(MemoryModule):
 
     def forward(self, x: Tensor, *inputs: Any) -> Tensor:
         r"""Spikes of one step [N, \*] or of a sequence [T, N, \*], as ``step_mode`` says."""
-        if self._step_mode == "m":
-            spikes = kernels.replayed(self, (x, *inputs), in_backward=False)
-            if spikes is not None:
-                if self._records:
-                    self.forget_records()
-                return spikes
+        replay = self._replayed_sequence if self._step_mode == "m" else self._replayed_step
+        spikes = replay(x, *inputs)
+        if spikes is not None:
+            return spikes
         check_stateful_call(self)
         self.check_input(x)
         entering = dict(self._memories)
@@ -266,6 +264,21 @@ class TracedModule(MemoryModule):
                 self.register_buffer(name, value)
                 return
         super().__setattr__(name, value)
+
+    def _replayed_sequence(self, *seqs: Any) -> Tensor | None:
+        """The output of a sequence like an earlier one, or None."""
+        spikes = kernels.replayed(self, seqs, in_backward=False)
+        if spikes is not None and self._records:
+            self.forget_records()
+        return spikes
+
+    def _replayed_step(self, *inputs: Any) -> Tensor | None:
+        """The output of a step like an earlier one, or None."""
+        if not kernels.is_kept(self) or kernels.is_counted():
+            return None
+        seqs = [_as_sequence(value) for value in inputs]
+        spikes = kernels.replayed(self, seqs, in_backward=False)
+        return None if spikes is None else spikes.squeeze(0)
 
     def _run(self, x: Tensor, *inputs: Any) -> Tensor:
         if self.step_mode == "m":
