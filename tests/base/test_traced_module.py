@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from spikeframe import base
+from spikeframe import base, kernels
 from spikeframe.base.spikes import are_spikes
 
 X_SEQ = torch.randn(5, 2, 3, generator=torch.Generator().manual_seed(0))
@@ -311,3 +311,26 @@ def test_arguments_are_checked():
     with pytest.raises(ValueError, match="save must be 'auto' or 'input', got 'all'"):
         module.save = "all"
     assert module.save == "input"
+
+
+@pytest.mark.parametrize("own", ["class", "instance"])
+@pytest.mark.parametrize("name", ["multi_step_forward", "check_input"])
+def test_a_method_at_the_entry_sees_every_call_of_a_kept_kernel(name, own):
+    seen = []
+
+    def method(self, *args):
+        seen.append(name)
+        return getattr(Filter, name)(self, *args)
+
+    kind = type("Watched", (Filter,), {name: method} if own == "class" else {})
+    module = kind(step_mode="m", backend="torch")
+    if own == "instance":
+        for _ in range(3):
+            module.reset()
+            module(X_SEQ)
+        setattr(module, name, method.__get__(module))
+    for _ in range(4):
+        module.reset()
+        module(X_SEQ)
+    assert seen == [name] * 4
+    assert kernels.is_kept(module)
