@@ -2,7 +2,6 @@
 
 import ctypes
 import functools
-import os
 import struct
 import sys
 from collections.abc import Callable, Sequence
@@ -16,6 +15,7 @@ from .cpp_preamble import LANES, MOST_LANES
 from .cpp_source import source
 from .layout import Layout
 from .program import Program
+from .threads import threads
 
 __all__ = ["Launch", "backward", "forward", "prepare", "why_not"]
 
@@ -30,10 +30,6 @@ SMALLEST_SHARE = 32768
 # training, where three are written before the first is read again, they are full much sooner.
 MOST_CACHED = 2**21
 MOST_CACHED_IN_TRAINING = 2**18
-
-_FORKED: list[bool] = []
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=lambda: _FORKED.append(True))
 
 
 def forward(
@@ -208,8 +204,8 @@ class Launch:
             strides: How far apart the steps are of each sequence that it reads.
             periods: The periods of the parameters that are arrays.
         """
-        threads = _threads(self._most_threads) if self.is_large else 1
-        key = name, threads, strides, periods
+        used = threads(self._most_threads) if self.is_large else 1
+        key = name, used, strides, periods
         ready = self._ready.get(key)
         if ready is None:
             ready = self._ready[key] = self._prepare(*key)
@@ -289,11 +285,6 @@ def _number(parameter: Tensor | float, is_array: bool) -> float:
 
 def _start(state: Tensor | float) -> float:
     return 0.0 if isinstance(state, Tensor) else state
-
-
-def _threads(most: int) -> int:
-    """Threads for so much work; a forked process has none of its parent's."""
-    return 1 if _FORKED else max(1, min(torch.get_num_threads(), most))
 
 
 def _block(size: int, threads: int) -> int:

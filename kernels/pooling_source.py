@@ -85,13 +85,19 @@ struct All {
 
 template <typename Block>
 static void blocks(const Sizes& s, Block block) {
-#pragma omp parallel for num_threads(s.threads)
-  for (int64_t i = 0; i < s.rows; i++) {
+  const auto run = [&](int64_t i) {
     const Row row(s, i);
     int64_t channel = 0;
     for (; channel + LANES <= s.channels; channel += LANES) block(row, channel, All());
     if (channel < s.channels) block(row, channel, int(s.channels - channel));
+  };
+  // Not one parallel region of one thread: a forked worker would wait in it for ever.
+  if (s.threads == 1) {
+    for (int64_t i = 0; i < s.rows; i++) run(i);
+    return;
   }
+#pragma omp parallel for num_threads(s.threads)
+  for (int64_t i = 0; i < s.rows; i++) run(i);
 }
 
 extern "C" void pool(const R* x, R* y, uint8_t* places, const Sizes* sizes) {
